@@ -1,0 +1,64 @@
+"""The contract of every table, written once: DDL, checks, UI schema and docs come from it.
+
+Lives here: the register of all tables. A new table is a contract in `fetched.py`, `derived.py` or
+`operations.py` and its name below.
+"""
+
+from ayne_dagster.domain.tables.contract import (
+    RELEASE_YEAR,
+    Column,
+    ColumnType,
+    OnMerge,
+    TableContract,
+    WriteMode,
+)
+from ayne_dagster.domain.tables.derived import FEATURES, FORECASTS, FROZEN_FLAGS, TRAINED_MODEL
+from ayne_dagster.domain.tables.fetched import (
+    DISCOVERED_MOVIES,
+    MOVIE_LISTS,
+    OMDB_RATINGS,
+    TMDB_DETAILS,
+)
+from ayne_dagster.domain.tables.operations import DISCOVERY_WALKS, REFRESH_HISTORY
+
+ASSET_TABLES: tuple[TableContract, ...] = (
+    MOVIE_LISTS,
+    DISCOVERED_MOVIES,
+    TMDB_DETAILS,
+    OMDB_RATINGS,
+    FROZEN_FLAGS,
+    FEATURES,
+    TRAINED_MODEL,
+    FORECASTS,
+)
+"""The tables that are assets of the same name, in the order of the graph."""
+
+OPERATION_TABLES: tuple[TableContract, ...] = (REFRESH_HISTORY, DISCOVERY_WALKS)
+"""The tables that record the work."""
+
+TABLES: dict[str, TableContract] = {
+    table.name: table for table in (*ASSET_TABLES, *OPERATION_TABLES)
+}
+"""Every table by name."""
+
+__all__ = [
+    "ASSET_TABLES",
+    "DISCOVERED_MOVIES",
+    "DISCOVERY_WALKS",
+    "FEATURES",
+    "FORECASTS",
+    "FROZEN_FLAGS",
+    "MOVIE_LISTS",
+    "OMDB_RATINGS",
+    "OPERATION_TABLES",
+    "REFRESH_HISTORY",
+    "RELEASE_YEAR",
+    "TABLES",
+    "TMDB_DETAILS",
+    "TRAINED_MODEL",
+    "Column",
+    "ColumnType",
+    "OnMerge",
+    "TableContract",
+    "WriteMode",
+]

@@ -1,0 +1,188 @@
+"""Contracts of the tables computed from what was fetched.
+
+Lives here: flags, features, model scores, forecasts. Each is replaced year by year.
+"""
+
+from ayne_dagster.domain.tables.contract import (
+    RELEASE_YEAR,
+    Column,
+    ColumnType,
+    TableContract,
+    WriteMode,
+    release_year_column,
+    tmdb_id_column,
+)
+
+T = ColumnType
+AGE_BANDS = ("unreleased", "0-60 days", "60-180 days", "180-365 days", "over 365 days", "undated")
+
+FROZEN_FLAGS = TableContract(
+    name="frozen_flags",
+    title="How fresh each film is, when it is due, and why",
+    grain="one film",
+    key=("tmdb_id",),
+    write_mode=WriteMode.REPLACE,
+    columns=(
+        tmdb_id_column(),
+        release_year_column(),
+        Column("age_band", T.VARCHAR, "Age since release.", nullable=False, one_of=AGE_BANDS),
+        Column("tmdb_fetched_at", T.TIMESTAMPTZ, "When TMDB last answered for it."),
+        Column("tmdb_due_at", T.TIMESTAMPTZ, "When TMDB is to be asked again; NULL: never."),
+        Column("omdb_fetched_at", T.TIMESTAMPTZ, "When OMDb last answered for it."),
+        Column("omdb_due_at", T.TIMESTAMPTZ, "When OMDb is to be asked again; NULL: never."),
+        Column(
+            "tmdb_unchanged_cycles",
+            T.INTEGER,
+            "Refreshes in a row without a change.",
+            nullable=False,
+            minimum=0,
+        ),
+        Column(
+            "omdb_unchanged_cycles",
+            T.INTEGER,
+            "Refreshes in a row without a change.",
+            nullable=False,
+            minimum=0,
+        ),
+        Column("is_frozen", T.BOOLEAN, "Whether automatic refreshes skip it.", nullable=False),
+        Column("reason", T.VARCHAR, "Why it is due then, frozen or not, in words.", nullable=False),
+    ),
+)
+
+FEATURES = TableContract(
+    name="features",
+    title="What is known of a film before its release, plus its outcome",
+    grain="one film",
+    key=("tmdb_id",),
+    write_mode=WriteMode.REPLACE,
+    columns=(
+        tmdb_id_column(),
+        release_year_column(),
+        Column("title", T.VARCHAR, "For people; not a feature."),
+        Column("release_date", T.DATE, "Primary release date.", nullable=False),
+        Column("budget_usd", T.DOUBLE, "Budget, US dollars; 1,000 or less is missing.", minimum=0),
+        Column("runtime_minutes", T.DOUBLE, "Running time, minutes.", minimum=1),
+        Column("release_month", T.INTEGER, "1-12.", nullable=False, minimum=1, maximum=12),
+        Column("release_day_of_year", T.INTEGER, "1-366.", nullable=False, minimum=1, maximum=366),
+        Column("release_weekday", T.INTEGER, "0 is Monday.", nullable=False, minimum=0, maximum=6),
+        Column("genres", T.VARCHAR_LIST, "Genre names.", nullable=False),
+        Column("main_country", T.VARCHAR, "First producing country, ISO 3166-1."),
+        Column("original_language", T.VARCHAR, "ISO 639-1."),
+        Column("us_certification", T.VARCHAR, "US certification."),
+        Column("is_in_collection", T.BOOLEAN, "Belongs to a collection.", nullable=False),
+        Column(
+            "collection_films_before",
+            T.INTEGER,
+            "Films of its collection released before.",
+            nullable=False,
+            minimum=0,
+        ),
+        Column(
+            "company_history_log",
+            T.DOUBLE,
+            "Smoothed mean ln(1+revenue) of its companies' "
+            "films released at least 180 days before.",
+        ),
+        Column("director_history_log", T.DOUBLE, "The same of its directors."),
+        Column("cast_history_log", T.DOUBLE, "The same of its first five cast members."),
+        Column("collection_history_log", T.DOUBLE, "The same of its collection."),
+        Column(
+            "revenue_usd",
+            T.DOUBLE,
+            "Outcome: worldwide gross, US dollars; never a feature.",
+            minimum=0,
+        ),
+        Column(
+            "is_unit_suspect",
+            T.BOOLEAN,
+            "Revenue or budget of 1-999: a unit mistake, kept out of training.",
+            nullable=False,
+        ),
+        Column("is_labelled", T.BOOLEAN, "Has an outcome that may be trained on.", nullable=False),
+    ),
+)
+
+TRAINED_MODEL = TableContract(
+    name="trained_model",
+    title="The model of each year: trained on the years before, scored on the year itself",
+    grain="one release year",
+    key=(RELEASE_YEAR,),
+    write_mode=WriteMode.REPLACE,
+    columns=(
+        release_year_column(),
+        Column(
+            "status",
+            T.VARCHAR,
+            "What could be done.",
+            nullable=False,
+            one_of=("scored", "trained, no outcomes yet", "too few films"),
+        ),
+        Column("reason", T.VARCHAR, "The status in words.", nullable=False),
+        Column("population", T.VARCHAR, "Which films were trained on.", nullable=False),
+        Column("train_films", T.INTEGER, "Films trained on.", nullable=False, minimum=0),
+        Column(
+            "test_films", T.INTEGER, "Films of the year with an outcome.", nullable=False, minimum=0
+        ),
+        Column("rmsle", T.DOUBLE, "Root mean squared error of ln(1+revenue).", minimum=0),
+        Column("rmsle_budget_rule", T.DOUBLE, "The same of the budget rule.", minimum=0),
+        Column("r2_log", T.DOUBLE, "R2 of ln(1+revenue).", maximum=1),
+        Column("r2_log_budget_rule", T.DOUBLE, "The same of the budget rule.", maximum=1),
+        Column("spearman", T.DOUBLE, "Rank correlation.", minimum=-1, maximum=1),
+        Column(
+            "spearman_budget_rule", T.DOUBLE, "The same of the budget rule.", minimum=-1, maximum=1
+        ),
+        Column(
+            "share_within_factor_two",
+            T.DOUBLE,
+            "Share predicted within a factor of two.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "share_within_factor_two_budget_rule",
+            T.DOUBLE,
+            "The same of the budget rule.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "interval_coverage",
+            T.DOUBLE,
+            "Share of outcomes inside the 80 % interval.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column("residual_low_log", T.DOUBLE, "10 % quantile of the calibration residuals, log."),
+        Column("residual_high_log", T.DOUBLE, "90 % quantile of the calibration residuals, log."),
+        Column("data_fingerprint", T.VARCHAR, "Hash of the training rows."),
+        Column("model_uri", T.VARCHAR, "Address of the model in MLflow."),
+        Column("is_champion", T.BOOLEAN, "Whether forecasts use it.", nullable=False),
+        Column("trained_at", T.TIMESTAMPTZ, "When.", nullable=False, is_bookkeeping=True),
+    ),
+)
+
+FORECASTS = TableContract(
+    name="forecasts",
+    title="What each film of the year is expected to earn",
+    grain="one film",
+    key=("tmdb_id",),
+    write_mode=WriteMode.REPLACE,
+    columns=(
+        tmdb_id_column(),
+        release_year_column(),
+        Column("title", T.VARCHAR, "Title."),
+        Column("release_date", T.DATE, "Primary release date."),
+        Column("budget_usd", T.DOUBLE, "Budget known before release, US dollars.", minimum=0),
+        Column(
+            "predicted_revenue_usd",
+            T.DOUBLE,
+            "Expected worldwide gross, US dollars.",
+            nullable=False,
+            minimum=0,
+        ),
+        Column("lower_usd", T.DOUBLE, "Lower end of the 80 % interval.", nullable=False, minimum=0),
+        Column("upper_usd", T.DOUBLE, "Upper end of the 80 % interval.", nullable=False, minimum=0),
+        Column("revenue_usd", T.DOUBLE, "Outcome where known, US dollars.", minimum=0),
+        Column("model_uri", T.VARCHAR, "Address of the model that said so.", nullable=False),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Tests of ayne_dagster; the folders mirror its rooms."""
