@@ -1,0 +1,180 @@
+"""Change over time: what a film's numbers are on a day, and which edits it has seen.
+
+Everything is a pure function of (seed, film id, day): asking twice, or from two processes, gives
+the same answer. Edits exist only for days after the catalogue's `as_of` and take effect at
+00:00 UTC. A frozen world never changes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ayne_dagster.sandbox.catalogue import Catalogue, Floats, Ints
+from ayne_dagster.sandbox.edits import Edit, FilmEditor
+from ayne_dagster.sandbox.film_records import Film, Keyword
+from ayne_dagster.sandbox.growth import (
+    REVENUE_MILESTONES,
+    popularity_shape,
+    revenue_share,
+    vote_share,
+)
+from ayne_dagster.sandbox.hashing import mix, uniform_array
+
+# Chance of an edit on one day, by age since release: the younger, the busier its page.
+# Films without a date count as old: nobody is looking at them.
+EDIT_CHANCE_BY_AGE: tuple[tuple[int, float], ...] = ((60, 0.20), (180, 0.08), (365, 0.04))
+EDIT_CHANCE_LATER = 0.005
+# A film answers from at most this many days of edits, so that an answer stays cheap.
+EDIT_DAYS_CAP = 800
+_SALT_EDIT, _SALT_POPULARITY, _SALT_AVERAGE, _SALT_GONE = 101, 102, 103, 104
+_DAYS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class DayNumbers:
+    """The live numbers of all films on one day, in the catalogue's order."""
+
+    popularity: Floats
+    vote_average: Floats
+    vote_count: Ints
+    revenue_usd: Ints
+
+
+@dataclass(frozen=True)
+class FilmState:
+    """A film with all edits up to a day applied, and these edits, oldest first."""
+
+    film: Film
+    keywords: tuple[Keyword, ...]
+    edits: tuple[Edit, ...]
+
+
+class World:
+    """The catalogue in motion.
+
+    Args:
+        catalogue: the films as of their day.
+        frozen: when true every day is the `as_of` day.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, frozen: bool = False) -> None:
+        self.catalogue = catalogue
+        self.frozen = frozen
+        self._as_of = catalogue.as_of.toordinal()
+        self._numbers: OrderedDict[int, DayNumbers] = OrderedDict()
+        self.state = lru_cache(maxsize=8192)(self._build_state)
+
+    def effective_day(self, day: int) -> int:
+        """Return the day whose state is shown on `day` (never before `as_of`)."""
+        return self._as_of if self.frozen else max(day, self._as_of)
+
+    def numbers(self, day: int) -> DayNumbers:
+        """Return the live numbers of every film on `day` (an ordinal)."""
+        day = self.effective_day(day)
+        found = self._numbers.get(day)
+        if found is None:
+            found = self._numbers[day] = self._build_numbers(day)
+            while len(self._numbers) > _DAYS_KEPT:
+                self._numbers.popitem(last=False)
+        return found
+
+    def is_released(self, row: int, day: int) -> bool:
+        """Tell whether the film has a release date that has come."""
+        release_day = int(self.catalogue.columns.release_day[row])
+        return 0 < release_day <= self.effective_day(day)
+
+    def rows_edited_on(self, day: int) -> Ints:
+        """Return the rows of exactly the films whose stable fields changed on `day`."""
+        if self.frozen or day <= self._as_of:
+            return np.empty(0, dtype=np.int64)
+        columns = self.catalogue.columns
+        chance = _edit_chance(columns.release_day, day)
+        is_edited = uniform_array(self.catalogue.seed, _SALT_EDIT, columns.id, day) < chance
+        is_edited |= columns.release_day == day
+        for age, _ in REVENUE_MILESTONES:
+            is_edited |= (columns.release_day == day - age) & (columns.final_revenue_usd > 0)
+        return np.flatnonzero(is_edited)
+
+    def gone_ids_on(self, day: int) -> list[int]:
+        """Return ids the change feed names with nulls on `day`: no film answers to them."""
+        if self.frozen or day <= self._as_of:
+            return []
+        highest = int(self.catalogue.columns.id[self.catalogue.latest_row])
+        ids = {mix(self.catalogue.seed, _SALT_GONE, day, turn) % highest + 1 for turn in range(3)}
+        return sorted(i for i in ids if self.catalogue.row_of(str(i)) is None)
+
+    def _build_numbers(self, day: int) -> DayNumbers:
+        columns, seed = self.catalogue.columns, self.catalogue.seed
+        votes, revenue, popularity = columns.vote_count, columns.revenue_usd, columns.popularity
+        average = columns.vote_average
+        if day != self._as_of:
+            has_date = columns.release_day > 0
+            age, age_as_of = day - columns.release_day, self._as_of - columns.release_day
+            grown = np.round(columns.final_vote_count * vote_share(age)).astype(np.int64)
+            votes = np.where(has_date, np.maximum(votes, grown), votes)
+            share = revenue_share(age)
+            has_moved = has_date & (share != revenue_share(age_as_of))
+            grown = np.round(columns.final_revenue_usd * share).astype(np.int64)
+            revenue = np.where(has_moved, grown, revenue)
+            ratio = popularity_shape(age) / popularity_shape(age_as_of)
+            noise = np.exp(0.3 * (uniform_array(seed, _SALT_POPULARITY, columns.id, day) - 0.5))
+            popularity = popularity * np.where(has_date, ratio, 1.0) * noise
+            drift = 0.02 * (uniform_array(seed, _SALT_AVERAGE, columns.id, day) - 0.5)
+            average = np.where(average > 0, np.clip(average + drift, 0.5, 10.0), 0.0)
+        return DayNumbers(
+            popularity=np.round(popularity, 4),
+            vote_average=np.where(votes > 0, np.round(average, 3), 0.0),
+            vote_count=votes,
+            revenue_usd=revenue,
+        )
+
+    def _edit_days(self, row: int, day: int) -> tuple[list[int], set[int]]:
+        """Return the days of chance edits and the days of release and box-office edits."""
+        columns = self.catalogue.columns
+        release_day = int(columns.release_day[row])
+        first = max(self._as_of + 1, day - EDIT_DAYS_CAP + 1)
+        days = np.arange(first, day + 1, dtype=np.int64)
+        chance = _edit_chance(np.full(len(days), release_day, dtype=np.int64), days)
+        drawn = uniform_array(self.catalogue.seed, _SALT_EDIT, int(columns.id[row]), days)
+        fixed: set[int] = set()
+        if release_day > 0:
+            fixed.add(release_day)
+            if columns.final_revenue_usd[row] > 0:
+                fixed.update(release_day + age for age, _ in REVENUE_MILESTONES)
+        return days[drawn < chance].tolist(), {d for d in fixed if first <= d <= day}
+
+    def _build_state(self, row: int, day: int) -> FilmState:
+        film, keywords = self.catalogue.film(row), self.catalogue.keywords(row)
+        if day <= self._as_of or self.frozen:
+            return FilmState(film, keywords, ())
+        chance_days, fixed_days = self._edit_days(row, day)
+        if not chance_days and not fixed_days:
+            return FilmState(film, keywords, ())
+        editor = FilmEditor(film, keywords, self.catalogue.seed)
+        columns = self.catalogue.columns
+        final, release_day = int(columns.final_revenue_usd[row]), int(columns.release_day[row])
+        drawn = set(chance_days)
+        for edit_day in sorted(drawn | fixed_days):
+            if edit_day in fixed_days:
+                age = edit_day - release_day
+                before, after = revenue_share(np.array([age - 1, age])).tolist()
+                if age == 0:
+                    editor.release(edit_day)
+                else:
+                    editor.report_revenue(edit_day, round(final * before), round(final * after))
+            if edit_day in drawn:
+                editor.edit(edit_day)
+        return FilmState(editor.film(), editor.keywords(), tuple(editor.edits))
+
+
+def _edit_chance(release_day: Ints, day: int | Ints) -> NDArray[np.float64]:
+    """Return the chance of an edit on `day` (bounds belong to the younger band)."""
+    age = day - release_day
+    bounds = np.array([bound for bound, _ in EDIT_CHANCE_BY_AGE])
+    chances = np.array([*(chance for _, chance in EDIT_CHANCE_BY_AGE), EDIT_CHANCE_LATER])
+    return chances[np.searchsorted(bounds, age, side="left")]
