@@ -99,6 +99,8 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
+        newest_by: Timestamp column that decides which of two answers wins a merge; an older answer
+            never overwrites a newer one, in whatever order they arrive.
     """
 
     name: str
@@ -109,6 +111,7 @@ class TableContract:
     write_mode: WriteMode
     year_column: str | None = RELEASE_YEAR
     rows_may_move: bool = False
+    newest_by: str | None = None
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):

@@ -69,7 +69,12 @@ FEATURES = TableContract(
         Column("main_country", T.VARCHAR, "First producing country, ISO 3166-1."),
         Column("original_language", T.VARCHAR, "ISO 639-1."),
         Column("us_certification", T.VARCHAR, "US certification."),
-        Column("is_in_collection", T.BOOLEAN, "Belongs to a collection.", nullable=False),
+        Column(
+            "is_sequel",
+            T.BOOLEAN,
+            "A film of its collection was released before; that it will get one is not known yet.",
+            nullable=False,
+        ),
         Column(
             "collection_films_before",
             T.INTEGER,

@@ -47,6 +47,7 @@ DISCOVERED_MOVIES = TableContract(
     key=("tmdb_id",),
     write_mode=WriteMode.MERGE,
     rows_may_move=True,
+    newest_by="last_seen_at",
     columns=(
         tmdb_id_column(),
         release_year_column(),
@@ -82,6 +83,7 @@ TMDB_DETAILS = TableContract(
     key=("tmdb_id",),
     write_mode=WriteMode.MERGE,
     rows_may_move=True,
+    newest_by="fetched_at",
     columns=(
         tmdb_id_column(),
         release_year_column(),
@@ -139,6 +141,7 @@ OMDB_RATINGS = TableContract(
     key=("imdb_id",),
     write_mode=WriteMode.MERGE,
     rows_may_move=True,
+    newest_by="fetched_at",
     columns=(
         Column("imdb_id", T.VARCHAR, "IMDb's id.", nullable=False, pattern=IMDB_ID_PATTERN),
         tmdb_id_column(),

@@ -1,0 +1,244 @@
+"""What a write does to a table: one statement per meaning, inside the caller's transaction.
+
+Lives here: DDL from contracts, merge, replace, append. Not here: opening the file (`warehouse.py`)
+and checking the frame (`domain/frame_check.py`), which has happened before.
+
+Every identifier comes from a table contract, which allows lower-case identifiers only; every value
+is a parameter or a column of the registered frame.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from ayne_dagster.domain.tables.contract import Column, OnMerge, TableContract, WriteMode
+
+_STAGED = "staged_rows"
+
+
+class SchemaConflict(RuntimeError):
+    """The stored table and its contract disagree in a way that no write can mend."""
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What a write did.
+
+    Attributes:
+        inserted: New rows.
+        updated: Rows whose values changed.
+        unchanged: Rows of the frame that were already there, value by value.
+        deleted: Rows a replace removed.
+        moved: Rows that changed their partition.
+        touched_years: Partitions in which anything changed; empty for unpartitioned tables.
+        is_changed: Whether anything changed at all.
+    """
+
+    inserted: int
+    updated: int
+    unchanged: int
+    deleted: int
+    moved: int
+    touched_years: tuple[str, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the table differs from before."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+def stored_columns(connection: duckdb.DuckDBPyConnection, qualified: str) -> dict[str, str]:
+    """Names and types of the stored table's columns; empty where there is no such table.
+
+    Asked outside a transaction: DuckDB aborts a transaction in which a name is not found, and its
+    catalog views cost ten times what DESCRIBE does.
+    """
+    try:
+        described = connection.execute(f"DESCRIBE {qualified}").fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {row[0]: row[1] for row in described}
+
+
+def ensure_table(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    qualified: str,
+    stored: Mapping[str, str],
+) -> None:
+    """Create the table if it is missing, or add the columns its contract gained.
+
+    Args:
+        connection: An open transaction.
+        contract: The table.
+        qualified: Its quoted name with its schema.
+        stored: What `stored_columns` found.
+
+    Raises:
+        SchemaConflict: A stored column has another type than the contract's.
+    """
+    if not stored:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified.split('.')[0]}")
+        connection.execute(create_table_sql(contract, qualified))
+        return
+    for column in contract.columns:
+        if column.name not in stored:
+            connection.execute(
+                f'ALTER TABLE {qualified} ADD COLUMN "{column.name}" {column.type.value}'
+            )
+        elif stored[column.name] != column.type.value:
+            raise SchemaConflict(
+                f"{contract.name}.{column.name} is stored as {stored[column.name]}, the contract "
+                f"says {column.type.value}; nothing was written. Export the table, drop it, and "
+                "materialize it again"
+            )
+
+
+def create_table_sql(contract: TableContract, qualified: str) -> str:
+    """The DDL of a contract.
+
+    There is no primary key in it: DuckDB's unique index slows every write and rejects an update
+    that deletes and inserts a key in one transaction. The merge keeps keys unique instead.
+    """
+    columns = ", ".join(
+        f'"{column.name}" {column.type.value}{"" if column.nullable else " NOT NULL"}'
+        for column in contract.columns
+    )
+    return f"CREATE TABLE {qualified} ({columns})"
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    rows: pa.Table,
+    qualified: str,
+    years: Sequence[str] | None = None,
+    *,
+    stored: Mapping[str, str],
+) -> WriteReport:
+    """Write checked rows as the contract's write mode says.
+
+    Args:
+        connection: An open transaction.
+        contract: The table.
+        rows: Rows from `check_frame`.
+        qualified: The table's quoted name with its schema.
+        years: Partitions of the run; what a replace clears. None: the whole table.
+        stored: What `stored_columns` found before the transaction.
+
+    Returns:
+        What changed.
+    """
+    ensure_table(connection, contract, qualified, stored)
+    connection.register(_STAGED, rows)
+    try:
+        if not stored:
+            connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {_STAGED}")
+            touched = _distinct(connection, contract.year_column, _STAGED)
+            return WriteReport(rows.num_rows, 0, 0, 0, 0, touched)
+        return _merge(connection, contract, rows, qualified, years)
+    finally:
+        connection.unregister(_STAGED)
+
+
+def _merge(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    rows: pa.Table,
+    qualified: str,
+    years: Sequence[str] | None,
+) -> WriteReport:
+    moved_from = _years_left(connection, contract, qualified)
+    done = connection.execute(
+        merge_sql(contract, qualified, years), list(years or ()) if _clears(contract) else []
+    ).df()
+    actions = done["merge_action"].value_counts().to_dict() if len(done) else {}
+    inserted, updated = int(actions.get("INSERT", 0)), int(actions.get("UPDATE", 0))
+    touched: set[str] = set()
+    if contract.year_column and len(done):
+        touched = {*done[contract.year_column].unique(), *(year for year, _ in moved_from)}
+    return WriteReport(
+        inserted=inserted,
+        updated=updated,
+        unchanged=rows.num_rows - inserted - updated,
+        deleted=int(actions.get("DELETE", 0)),
+        moved=sum(count for _, count in moved_from),
+        touched_years=tuple(sorted(touched)),
+    )
+
+
+def merge_sql(contract: TableContract, qualified: str, years: Sequence[str] | None) -> str:
+    """The MERGE statement of a contract; years are parameters, in order."""
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    branches = []
+    if contract.write_mode is not WriteMode.APPEND:
+        updates = ", ".join(
+            f'"{c.name}" = {_merged(c)}'
+            for c in contract.columns
+            if c.name not in contract.key and c.on_merge is not OnMerge.KEEP
+        )
+        branches.append(f"WHEN MATCHED AND {_differs(contract)} THEN UPDATE SET {updates}")
+    branches.append("WHEN NOT MATCHED THEN INSERT BY NAME")
+    if _clears(contract):
+        inside = ""
+        if contract.year_column and years is not None:
+            inside = f' AND t."{contract.year_column}" IN ({", ".join("?" for _ in years)})'
+        branches.append(f"WHEN NOT MATCHED BY SOURCE{inside} THEN DELETE")
+    year = f', "{contract.year_column}"' if contract.year_column else ""
+    return (
+        f"MERGE INTO {qualified} AS t USING {_STAGED} AS s USING ({key}) "
+        + " ".join(branches)
+        + f" RETURNING merge_action{year}"
+    )
+
+
+def _clears(contract: TableContract) -> bool:
+    return contract.write_mode is WriteMode.REPLACE
+
+
+def _merged(column: Column) -> str:
+    if column.on_merge is OnMerge.UNION:
+        both = f'list_concat(t."{column.name}", s."{column.name}")'
+        return f"list_sort(list_distinct({both}))"
+    return f's."{column.name}"'
+
+
+def _differs(contract: TableContract) -> str:
+    """Whether a matched row is to be rewritten: something differs, and not from an older answer."""
+    compared = [c for c in contract.value_columns if c.on_merge is not OnMerge.KEEP]
+    if not compared:
+        return "false"
+    stored = ", ".join(f't."{c.name}"' for c in compared)
+    fresh = ", ".join(_merged(c) for c in compared)
+    differs = f"ROW({stored}) IS DISTINCT FROM ROW({fresh})"
+    if contract.newest_by:
+        differs += f' AND s."{contract.newest_by}" >= t."{contract.newest_by}"'
+    return differs
+
+
+def _years_left(
+    connection: duckdb.DuckDBPyConnection, contract: TableContract, qualified: str
+) -> list[tuple[str, int]]:
+    """Partitions that rows of the frame leave, with how many leave each."""
+    if contract.year_column is None or contract.year_column in contract.key:
+        return []
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    year = f'"{contract.year_column}"'
+    newer = ""
+    if contract.newest_by:
+        newer = f' AND s."{contract.newest_by}" >= t."{contract.newest_by}"'
+    return connection.execute(
+        f"SELECT t.{year}, count(*) FROM {qualified} AS t JOIN {_STAGED} AS s USING ({key}) "
+        f"WHERE t.{year} <> s.{year}{newer} GROUP BY ALL"
+    ).fetchall()
+
+
+def _distinct(
+    connection: duckdb.DuckDBPyConnection, column: str | None, table: str
+) -> tuple[str, ...]:
+    if column is None:
+        return ()
+    found = connection.execute(f'SELECT DISTINCT "{column}" FROM {table} ORDER BY 1').fetchall()
+    return tuple(row[0] for row in found)

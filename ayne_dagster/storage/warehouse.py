@@ -1,0 +1,274 @@
+"""The DuckDB file, opened for the shortest time.
+
+Lives here: connections, the writers' queue, plain reads. Not here: what a write does to rows
+(`table_writes.py`) and the questions the platform asks (`movie_queries.py`).
+
+DuckDB lets one process write or many read. So nobody keeps the file open: reads open it read-only,
+writers take a lock of ours first and wait their turn, and whoever waits too long is told who holds
+it.
+"""
+
+import json
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from filelock import FileLock, Timeout
+
+_FIRST_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.5
+
+_WAL_LIMIT = "2MB"
+_HELD = (
+    "Could not set lock",  # Linux, macOS
+    "used by another process",  # Windows
+    "different configuration",  # a connection of this process that is not ours
+)
+
+_process_locks: dict[Path, threading.RLock] = {}
+_process_locks_guard = threading.Lock()
+
+
+class WarehouseBusy(TimeoutError):
+    """The file was held by somebody else for longer than the time limit; nothing was written."""
+
+
+class WarehouseDamaged(RuntimeError):
+    """The file is there but is no DuckDB database this version can read."""
+
+
+class WarehouseMissing(FileNotFoundError):
+    """There is no warehouse yet: nothing has been materialized."""
+
+
+def _process_lock(path: Path) -> threading.RLock:
+    """One lock per file and process.
+
+    DuckDB refuses a read-only and a read-write connection to one file in one process, so threads
+    of a process take turns as well.
+    """
+    with _process_locks_guard:
+        return _process_locks.setdefault(path.resolve(), threading.RLock())
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The place of the DuckDB file and how long to wait for it.
+
+    Attributes:
+        path: The DuckDB file; its folder is made when needed.
+        schema: Schema of all tables.
+        wait_seconds: How long to wait for a held file before giving up.
+        connection_config: Further DuckDB options (memory_limit, threads ...).
+    """
+
+    path: Path
+    schema: str = "main"
+    wait_seconds: float = 120.0
+    connection_config: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written."""
+        return self.path.exists()
+
+    @contextmanager
+    def writing(
+        self,
+        purpose: str,
+        after_commit: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file for writing; `transaction` makes what follows one unit.
+
+        Args:
+            purpose: A few words for others who wait: which asset, which run.
+            after_commit: Called with the committed state before anybody else may write; the mirror
+                is made here, so that an older state can never overwrite a newer one. Not called
+                when the block fails.
+
+        Raises:
+            WarehouseBusy: Others held the file for longer than `wait_seconds`.
+            WarehouseDamaged: The file cannot be read.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.wait_seconds
+        with _process_lock(self.path), self._queued(purpose, deadline):
+            connection = self._open(read_only=False, deadline=deadline)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                # Small writes end in the write-ahead log, which a commit makes durable; folding it
+                # into the file on every close would rewrite whole row groups for a few rows.
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+                connection.execute(f"SET wal_autocheckpoint = '{_WAL_LIMIT}'")
+                yield connection
+                if after_commit is not None:
+                    after_commit(connection)
+            finally:
+                connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file read-only: readers share it with each other, not with a writer.
+
+        Raises:
+            WarehouseMissing: There is no file yet.
+            WarehouseBusy: A writer held the file for longer than `wait_seconds`.
+            WarehouseDamaged: The file cannot be read.
+        """
+        if not self.exists:
+            raise WarehouseMissing(
+                f"there is no warehouse at {self.path} yet; `ayne collect` or a materialization "
+                "in the UI makes it"
+            )
+        deadline = time.monotonic() + self.wait_seconds
+        with _process_lock(self.path):
+            connection = self._open(read_only=True, deadline=deadline)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
+            finally:
+                connection.close()
+
+    def frame(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """The result of one read-only query."""
+        with self.reading() as connection:
+            return connection.execute(sql, parameters or []).df()
+
+    def rows(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The result of one read-only query as plain Python rows (dates, lists, None)."""
+        with self.reading() as connection:
+            return rows_of(connection.execute(sql, parameters or []))
+
+    def table_names(self) -> set[str]:
+        """Names of the tables that exist; none where there is no file."""
+        if not self.exists:
+            return set()
+        with self.reading() as connection:
+            return table_names(connection, self.schema)
+
+    def qualified(self, table: str) -> str:
+        """The table's name with its schema, quoted."""
+        return f'"{self.schema}"."{table}"'
+
+    @contextmanager
+    def _queued(self, purpose: str, deadline: float) -> Iterator[None]:
+        lock_path = self.path.with_name(self.path.name + ".lock")
+        holder_path = self.path.with_name(self.path.name + ".holder.json")
+        lock = FileLock(lock_path)
+        try:
+            lock.acquire(timeout=max(0.0, deadline - time.monotonic()), poll_interval=0.02)
+        except Timeout as error:
+            raise WarehouseBusy(
+                f"{self.path} was held for more than {self.wait_seconds:g} s by "
+                f"{_describe_holder(holder_path)}; nothing was written. Wait for it to end, or "
+                "raise DATABASE__WAIT_SECONDS"
+            ) from error
+        try:
+            holder_path.write_text(
+                json.dumps(
+                    {
+                        "pid": os.getpid(),
+                        "host": socket.gethostname(),
+                        "purpose": purpose,
+                        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                    }
+                )
+            )
+            yield
+        finally:
+            holder_path.unlink(missing_ok=True)
+            lock.release()
+
+    def _open(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+        config = dict(self.connection_config)
+        return _patiently(
+            lambda: duckdb.connect(str(self.path), read_only=read_only, config=config),
+            path=self.path,
+            wait_seconds=self.wait_seconds,
+            deadline=deadline,
+        )
+
+
+def table_names(connection: duckdb.DuckDBPyConnection, schema: str) -> set[str]:
+    """Names of the tables of a schema."""
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [schema]
+    ).fetchall()
+    return {row[0] for row in found}
+
+
+def rows_of(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """All rows of an executed query as plain Python values: dates, lists, None."""
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One unit of work: committed at the end, dropped when anything fails.
+
+    There is no rollback here on purpose: the caller closes the connection, which drops what was
+    not committed, and a rollback after an aborted statement would only hide the first error.
+    """
+    connection.begin()
+    yield
+    connection.commit()
+
+
+def _patiently(
+    connect: Callable[[], duckdb.DuckDBPyConnection],
+    *,
+    path: Path,
+    wait_seconds: float,
+    deadline: float,
+) -> duckdb.DuckDBPyConnection:
+    """Open the file, waiting with growing, jittered pauses while another process holds it."""
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return connect()
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            if not _is_held(error):
+                raise WarehouseDamaged(
+                    f"{path} cannot be opened: {error}. If the file is damaged, put a copy back or "
+                    "move it away: the next materialization makes a new one"
+                ) from error
+            if time.monotonic() >= deadline:
+                raise WarehouseBusy(
+                    f"{path} was held for more than {wait_seconds:g} s: {error}. Close the program "
+                    "that holds it (notebooks can read the Parquet mirror instead), or raise "
+                    "DATABASE__WAIT_SECONDS"
+                ) from error
+            # Jitter keeps waiting processes from coming back all at once.
+            time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+
+def _is_held(error: duckdb.Error) -> bool:
+    text = str(error)
+    return any(words in text for words in _HELD)
+
+
+def _describe_holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return "another process"
+    return (
+        f"process {holder.get('pid')} on {holder.get('host')} "
+        f"({holder.get('purpose')}, since {holder.get('since')})"
+    )
