@@ -1,0 +1,60 @@
+"""What can go wrong when a service is asked, as types.
+
+Lives here: the exceptions. Not here: which answer is which failure (`classification.py`) and what
+a run does about it (`collecting.py`).
+"""
+
+from ayne_dagster.redaction import redact
+
+
+class SourceError(Exception):
+    """A service was asked and gave no row.
+
+    Attributes:
+        service: Who was asked (`tmdb`, `omdb`).
+        detail: What happened, in the service's own words where it had some; secrets masked.
+        tries: Requests sent for it, retries included.
+        status: HTTP status of the last try, or None where there was no answer.
+    """
+
+    def __init__(self, service: str, detail: str) -> None:
+        super().__init__(service, redact(detail))
+        self.service = service
+        self.detail = redact(detail)
+        self.tries = 0
+        self.status: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.detail}"
+
+
+class BadCredential(SourceError):
+    """The key or token is missing, wrong or suspended: nothing can be asked until it is changed."""
+
+
+class QuotaExhausted(SourceError):
+    """The day's quota is used up, by our count or by the service's word: the rest stays due."""
+
+
+class NotFound(SourceError):
+    """The service says it does not know what was asked for."""
+
+
+class InvalidRequest(SourceError):
+    """The request itself is wrong: a mistake in the program or the settings, never retried."""
+
+
+class UnusableAnswer(SourceError):
+    """An answer that cannot be read, after the retries it is worth."""
+
+
+class ServiceUnavailable(SourceError):
+    """No answer after all tries: server errors, timeouts, resets, or a rate limit that stayed."""
+
+
+class CircuitOpen(ServiceUnavailable):
+    """Not asked: too many asks in a row came to nothing, so the service is left alone a while."""
+
+
+class LedgerUnusable(Exception):
+    """The file that counts requests cannot be used; the message says which and what to do."""

@@ -1,0 +1,263 @@
+"""TMDB: lists, discover, and films with everything about them in one request.
+
+Lives here: what is asked for and in which order. Not here: how it is asked (`http_client.py`), how
+discover is walked (`discovery.py`), how answers are read (`tmdb_payloads.py`, `tmdb_rows.py`).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import SecretStr
+
+from ayne_dagster.domain.outcomes import FetchOutcome
+from ayne_dagster.logs import log_context
+from ayne_dagster.sources.credentials import tmdb_credential
+from ayne_dagster.sources.discovery import MOST_PAGES, DiscoverWalk, DiscoverWalker, Window
+from ayne_dagster.sources.failures import InvalidRequest, NotFound, UnusableAnswer
+from ayne_dagster.sources.fetch_result import FetchResult
+from ayne_dagster.sources.http_client import Answer, RequestStats, ServiceClient
+from ayne_dagster.sources.languages import TMDB_LANGUAGES
+from ayne_dagster.sources.request_budget import RequestBudget
+from ayne_dagster.sources.retrying import RetryPolicy
+from ayne_dagster.sources.tmdb_payloads import APPENDED, MovieDetails, MoviePage, Success
+from ayne_dagster.sources.tmdb_rows import details_row, listed_row
+
+SERVICE = "tmdb"
+DEFAULT_BASE_URL = "https://api.themoviedb.org/3"
+LIST_PATHS: dict[str, str] = {
+    "popular": "movie/popular",
+    "top_rated": "movie/top_rated",
+    "upcoming": "movie/upcoming",
+    "now_playing": "movie/now_playing",
+    "trending_week": "trending/movie/week",
+}
+_LAST_PAGE = 500
+
+
+class TmdbClient:
+    """Asks TMDB. Use it as an async context manager, in one event loop.
+
+    Args:
+        credential: A v3 key (32 hex digits) or an API Read Access Token; told apart by shape.
+        base_url: TMDB's address, or the sandbox's, with `/3`.
+        budget: Pace and quota, shared with everything else that asks.
+        now: Clock, UTC.
+        max_connections: Most requests at once; TMDB's staff named 20 connections per address.
+        timeout_seconds: For connecting, and for each silence while reading.
+        language: Of titles and texts (`en-US`).
+        credential_setting: Name of the setting to correct when TMDB refuses the credential.
+        policy: How stubborn.
+        transport: Replaces the network in tests.
+        sleep: Replaces waiting between tries in tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        credential: SecretStr,
+        budget: RequestBudget,
+        now: Callable[[], datetime],
+        base_url: str = DEFAULT_BASE_URL,
+        max_connections: int = 10,
+        timeout_seconds: float = 30.0,
+        language: str = "en-US",
+        credential_setting: str = "tmdb_credential",
+        policy: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        self._language = language
+        self._http = ServiceClient(
+            service=SERVICE,
+            base_url=base_url,
+            credential=tmdb_credential(credential),
+            credential_setting=credential_setting,
+            budget=budget,
+            now=now,
+            max_connections=max_connections,
+            timeout_seconds=timeout_seconds,
+            policy=policy,
+            transport=transport,
+            sleep=sleep,
+        )
+
+    @property
+    def stats(self) -> RequestStats:
+        """Requests sent so far, by what they came to."""
+        return self._http.stats
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def check_credential(self) -> None:
+        """Ask TMDB whether the credential is good: one request before many.
+
+        Raises:
+            BadCredential: It is not; the message names the setting.
+            SourceError: TMDB could not be asked.
+        """
+        await self._http.ask("authentication", {}, Success)
+
+    async def movie_list(self, list_name: str, pages: int) -> list[dict[str, Any]]:
+        """The first pages of a list, as rows of `movie_lists`.
+
+        Pages are no snapshot: a film can appear on two of them. It keeps its first place, and the
+        walk ends at a page without a new film (trending has been seen to repeat page 1).
+
+        Args:
+            list_name: One of `LIST_PATHS`.
+            pages: Most pages asked for, 20 films each.
+
+        Raises:
+            ValueError: No such list.
+            SourceError: A page failed; the list is then unknown, not shorter.
+        """
+        if list_name not in LIST_PATHS:
+            raise ValueError(f"no list {list_name!r}; there are {', '.join(LIST_PATHS)}")
+        rows: dict[int, dict[str, Any]] = {}
+        for number in range(1, min(pages, _LAST_PAGE) + 1):
+            params = {"language": self._language, "page": number}
+            answer = await self._http.ask(LIST_PATHS[list_name], params, MoviePage)
+            known = len(rows)
+            for movie in answer.value.results:
+                if movie.id not in rows:
+                    rows[movie.id] = {
+                        "list_name": list_name,
+                        "position": len(rows) + 1,
+                        **listed_row(movie),
+                        "seen_at": answer.answered_at,
+                    }
+            if len(rows) == known or number >= answer.value.total_pages:
+                break
+        return list(rows.values())
+
+    async def discover_year(
+        self, year: int, *, min_votes: int = 0, max_pages: int | None = None, **limits: Any
+    ) -> DiscoverWalk:
+        """Every film with a primary release date in that year; see `discover_window`."""
+        return await self.discover_window(
+            date(year, 1, 1),
+            date(year, 12, 31),
+            min_votes=min_votes,
+            max_pages=max_pages,
+            **limits,
+        )
+
+    async def discover_window(
+        self,
+        first_day: date,
+        last_day: date,
+        *,
+        min_votes: int = 0,
+        max_pages: int | None = None,
+        max_window_pages: int = MOST_PAGES,
+        languages: Sequence[str] = TMDB_LANGUAGES,
+    ) -> DiscoverWalk:
+        """Every film with a primary release date from one day to another, both included.
+
+        Args:
+            first_day: From.
+            last_day: To.
+            min_votes: Only films with at least so many votes.
+            max_pages: Pages allowed; None: all. With a cap the best known films come first.
+            max_window_pages: Windows with more pages are split.
+            languages: By which a single day too large is split.
+
+        Raises:
+            ValueError: The days are in the wrong order.
+            SourceError: A page failed, and so the walk.
+        """
+        if last_day < first_day:
+            raise ValueError(f"the window ends ({last_day}) before it begins ({first_day})")
+        walker = DiscoverWalker(
+            self._discover_page,
+            max_pages=max_pages,
+            max_window_pages=max_window_pages,
+            languages=languages,
+        )
+        with log_context(service=SERVICE):
+            return await walker.walk(Window(first_day, last_day, min_votes=min_votes))
+
+    async def _discover_page(self, params: dict[str, Any]) -> Answer[MoviePage]:
+        return await self._http.ask(
+            "discover/movie", {"language": self._language, **params}, MoviePage
+        )
+
+    async def movie(self, tmdb_id: int) -> FetchResult:
+        """A film with credits, keywords, videos, similar films, ids and releases: ONE request.
+
+        A part that TMDB left out is asked for by itself.
+
+        Returns:
+            A row of `tmdb_details` without `release_year`, `stable_fingerprint`, `changed_at` and
+            `gone_at`; or `NOT_FOUND`, or `UNUSABLE` with the reason.
+
+        Raises:
+            BadCredential: The credential is refused.
+            QuotaExhausted: The day is used up.
+            InvalidRequest: The id is no id.
+            ServiceUnavailable: No answer after all tries.
+        """
+        if tmdb_id < 1:
+            raise InvalidRequest(SERVICE, f"{tmdb_id} is no TMDB id")
+        with log_context(service=SERVICE, film=tmdb_id):
+            params = {"language": self._language, "append_to_response": ",".join(APPENDED)}
+            try:
+                answer = await self._http.ask(f"movie/{tmdb_id}", params, MovieDetails)
+            except NotFound as error:
+                return self._without_row(tmdb_id, FetchOutcome.NOT_FOUND, error)
+            except UnusableAnswer as error:
+                return self._without_row(tmdb_id, FetchOutcome.UNUSABLE, error)
+            return await self._with_parts(tmdb_id, answer)
+
+    async def _with_parts(self, tmdb_id: int, answer: Answer[MovieDetails]) -> FetchResult:
+        """The film's row, after asking for the parts that were left out."""
+        payload, tries = answer.payload, answer.tries
+        if answer.value.id != tmdb_id:
+            error = UnusableAnswer(SERVICE, f"asked for {tmdb_id}, the answer is {answer.value.id}")
+            error.tries = tries
+            return self._without_row(tmdb_id, FetchOutcome.UNUSABLE, error)
+        for part in answer.value.missing_parts:
+            params = {} if part in ("credits", "keywords") else {"language": self._language}
+            try:
+                alone = await self._http.ask(f"movie/{tmdb_id}/{part}", params, APPENDED[part])
+            except (NotFound, UnusableAnswer) as error:
+                error.tries += tries
+                return self._without_row(tmdb_id, FetchOutcome.UNUSABLE, error)
+            tries += alone.tries
+            payload = {**payload, part: alone.payload}
+        return FetchResult(
+            key=tmdb_id,
+            outcome=FetchOutcome.ROW,
+            row=row_of(payload, answer.answered_at),
+            fetched_at=answer.answered_at,
+            requests=tries,
+            payload=payload,
+        )
+
+    def _without_row(
+        self, tmdb_id: int, outcome: FetchOutcome, error: NotFound | UnusableAnswer
+    ) -> FetchResult:
+        return FetchResult(
+            key=tmdb_id,
+            outcome=outcome,
+            detail=error.detail,
+            fetched_at=self._http.now(),
+            requests=error.tries,
+        )
+
+
+def row_of(payload: dict[str, Any], fetched_at: datetime) -> dict[str, Any]:
+    """The row of `tmdb_details` a film's answer makes; the same for a live and an archived one."""
+    return details_row(MovieDetails.model_validate(payload), fetched_at)
