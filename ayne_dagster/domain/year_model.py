@@ -1,0 +1,224 @@
+"""The model of one release year: trained on the years before, scored on the year itself.
+
+Lives here: the split at 1 January and the row of the `trained_model` table. A backfill over years
+is the rolling-origin back-test. Not here: fitting and predicting (`revenue_model.py`).
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ayne_dagster.domain import model_scores
+from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
+from ayne_dagster.domain.model_scores import UndefinedScoreError
+from ayne_dagster.domain.revenue_model import (
+    RevenueModel,
+    budget_rule,
+    fit_revenue_model,
+    labelled_films,
+    model_parameters,
+)
+
+POPULATION = "released before the year, worldwide gross >= 1,000 US dollars, no unit mistakes"
+MINIMUM_FILMS = 50
+SCORE_COLUMNS: tuple[str, ...] = (
+    "rmsle",
+    "rmsle_budget_rule",
+    "r2_log",
+    "r2_log_budget_rule",
+    "spearman",
+    "spearman_budget_rule",
+    "share_within_factor_two",
+    "share_within_factor_two_budget_rule",
+    "interval_coverage",
+)
+
+
+@dataclass(frozen=True)
+class YearModel:
+    """What came of training for one release year.
+
+    Attributes:
+        year: The release year the model is for.
+        status: One of the words of the TRAINED_MODEL contract.
+        reason: The status in words.
+        train_films: Labelled films released before the year.
+        test_films: Labelled films of the year.
+        scores: Every name of `SCORE_COLUMNS`; None where the score has no value.
+        data_fingerprint: Hash of the training rows; None when there are too few.
+        model: The model; None when there are too few films.
+        predictions: Labelled films of the year: tmdb_id, title, revenue_usd, the columns of
+            `RevenueModel.predict`, and budget_rule_usd. Empty unless scored.
+    """
+
+    year: int
+    status: str
+    reason: str
+    train_films: int
+    test_films: int
+    scores: dict[str, float | None]
+    data_fingerprint: str | None
+    model: RevenueModel | None
+    predictions: pd.DataFrame
+
+    def contract_values(self) -> dict[str, Any]:
+        """The TRAINED_MODEL row, without model_uri, is_champion and trained_at."""
+        interval = self.model.interval if self.model else None
+        return {
+            "release_year": f"{self.year:04d}",
+            "status": self.status,
+            "reason": self.reason,
+            "population": POPULATION,
+            "train_films": self.train_films,
+            "test_films": self.test_films,
+            **self.scores,
+            "residual_low_log": interval.low if interval else None,
+            "residual_high_log": interval.high if interval else None,
+            "data_fingerprint": self.data_fingerprint,
+        }
+
+
+def training_films(features: pd.DataFrame, year: int) -> pd.DataFrame:
+    """The labelled films released before 1 January of the year, sorted by tmdb_id."""
+    films = labelled_films(features)
+    return films[films["release_date"] < pd.Timestamp(date(year, 1, 1))].reset_index(drop=True)
+
+
+def training_fingerprint(features: pd.DataFrame, year: int) -> str:
+    """The fingerprint `train_year` will give: says whether a stored model can be used again."""
+    return data_fingerprint(training_films(features, year))
+
+
+def data_fingerprint(films: pd.DataFrame) -> str:
+    """Hash of all that decides a model among its training rows, in 32 hexadecimal digits.
+
+    Independent of the order of rows and columns, and of how a value is typed (Int64, float,
+    NumPy array or list): the same films from a frame and from DuckDB give the same hash.
+
+    Args:
+        films: `features` rows with MODEL_INPUT_COLUMNS, tmdb_id and revenue_usd.
+    """
+    columns = ["tmdb_id", "revenue_usd", *MODEL_INPUT_COLUMNS]
+    ordered = films.loc[:, columns].sort_values("tmdb_id", ignore_index=True)
+    canonical: dict[str, pd.Series] = {}
+    for name in columns:
+        column = ordered[name]
+        if name == "genres":
+            canonical[name] = pd.Series(["|".join(sorted(names)) for names in column], dtype=object)
+        elif name == "release_date":
+            canonical[name] = pd.to_datetime(column).dt.strftime("%Y-%m-%d").astype(object)
+        elif name in ("main_country", "original_language", "us_certification"):
+            canonical[name] = column.astype(object).where(column.notna(), "")
+        else:
+            number = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+            canonical[name] = pd.Series(number)
+    rows = pd.util.hash_pandas_object(pd.DataFrame(canonical), index=False, categorize=False)
+    digest = hashlib.sha256(json.dumps(columns).encode())
+    digest.update(rows.to_numpy("<u8").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def parameters_hash(seed: int) -> str:
+    """Hash of `model_parameters`: two runs that agree in it and in the data share a model."""
+    text = json.dumps(model_parameters(seed), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def train_year(
+    features: pd.DataFrame,
+    year: int,
+    *,
+    seed: int,
+    minimum_films: int = MINIMUM_FILMS,
+    fitted: RevenueModel | None = None,
+) -> YearModel:
+    """Train the model of a release year and score it on that year.
+
+    Args:
+        features: `features` rows of the year and of all earlier years; later ones do no harm.
+        year: The release year.
+        seed: Seed of everything random.
+        minimum_films: With fewer labelled films before the year nothing is trained.
+        fitted: A stored model of the same `training_fingerprint` and `parameters_hash`; it is
+            scored instead of fitting again.
+
+    Returns:
+        The model with its scores; status and reason say what could be done.
+    """
+    train = training_films(features, year)
+    of_year = features[features["release_year"].astype(str) == f"{year:04d}"]
+    test = labelled_films(of_year)
+    nothing: dict[str, float | None] = dict.fromkeys(SCORE_COLUMNS)
+    if len(train) < minimum_films:
+        reason = f"{len(train)} labelled films before {year}; {minimum_films} are needed"
+        return YearModel(
+            year, "too few films", reason, len(train), len(test), nothing, None, None, _no_rows()
+        )
+    model = fitted or fit_revenue_model(train, seed=seed, origin=date(year, 1, 1))
+    fingerprint = data_fingerprint(train)
+    if test.empty:
+        status, reason = "trained, no outcomes yet", f"no film of {year} has an outcome yet"
+        predictions, scores = _no_rows(), nothing
+    else:
+        status = "scored"
+        reason = f"trained on {len(train)} films before {year}, scored on {len(test)} of {year}"
+        predictions = _score_frame(model, train, test, date(year, 1, 1))
+        scores = _scores(predictions)
+    return YearModel(
+        year, status, reason, len(train), len(test), scores, fingerprint, model, predictions
+    )
+
+
+def _score_frame(
+    model: RevenueModel, train: pd.DataFrame, test: pd.DataFrame, origin: date
+) -> pd.DataFrame:
+    """Outcomes beside both predictions, one row per film."""
+    predicted = model.predict(test)
+    return pd.DataFrame(
+        {
+            "tmdb_id": predicted["tmdb_id"],
+            "title": test["title"].to_numpy(),
+            "revenue_usd": test["revenue_usd"].to_numpy(float),
+            "predicted_revenue_usd": predicted["predicted_revenue_usd"],
+            "lower_usd": predicted["lower_usd"],
+            "upper_usd": predicted["upper_usd"],
+            "budget_rule_usd": budget_rule(train, test, origin),
+        }
+    )
+
+
+def _no_rows() -> pd.DataFrame:
+    """`_score_frame` of no films."""
+    columns = ["tmdb_id", "title", "revenue_usd", "predicted_revenue_usd", "lower_usd"]
+    return pd.DataFrame({name: [] for name in [*columns, "upper_usd", "budget_rule_usd"]})
+
+
+def _scores(predictions: pd.DataFrame) -> dict[str, float | None]:
+    """Every score of the contract; None where one film or equal outcomes leave it undefined."""
+    actual = predictions["revenue_usd"].to_numpy()
+    model = predictions["predicted_revenue_usd"].to_numpy()
+    rule = predictions["budget_rule_usd"].to_numpy()
+    scores: dict[str, float | None] = {}
+    for name in ("rmsle", "r2_log", "spearman", "share_within_factor_two"):
+        score = getattr(model_scores, name)
+        scores[name] = _or_none(score, actual, model)
+        scores[f"{name}_budget_rule"] = _or_none(score, actual, rule)
+    lower, upper = predictions["lower_usd"].to_numpy(), predictions["upper_usd"].to_numpy()
+    scores["interval_coverage"] = model_scores.coverage(actual, lower, upper)
+    return {name: scores[name] for name in SCORE_COLUMNS}
+
+
+def _or_none(
+    score: Callable[[np.ndarray, np.ndarray], float], actual: np.ndarray, predicted: np.ndarray
+) -> float | None:
+    """The score, or NULL for the table where it has no value."""
+    try:
+        return score(actual, predicted)
+    except UndefinedScoreError:
+        return None
