@@ -1,0 +1,345 @@
+"""MLflow behind a few methods: keep the model of a year, find it again, load it safely.
+
+Lives here: where models go and how they come back. Not here: training and scores (`domain`), and
+which model a year uses (`trained_model`). MLflow takes seconds to import: only inside functions.
+"""
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ayne_dagster.domain.revenue_model import RevenueModel
+from ayne_dagster.domain.year_model import YearModel
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""The only type beyond those skops trusts by itself that a stored model may be made of.
+
+The list is ours on purpose: MLflow reads it from the model's own folder, so that a crafted model
+could name what it likes, which is why MLflow 3.17 calls even skops loading unsafe."""
+
+TREES_FILE = "model.skops"
+DESCRIPTION_FILE = "revenue_model.json"
+INIT_LOCK_SECONDS = 120
+"""Creating the store's tables took 3-9 s; two processes at once must wait, not fail."""
+
+_YEAR_TAG = "release_year"
+_FINGERPRINT_TAG = "data_fingerprint"
+_PARAMETERS_TAG = "parameters_hash"
+_SQLITE_PREFIX = "sqlite:///"
+
+
+class UntrustedModelError(RuntimeError):
+    """A stored model is made of types the platform does not load."""
+
+
+class ModelNotFoundError(LookupError):
+    """The store has no such model, or its files are gone."""
+
+
+class ExperimentLog:
+    """One MLflow experiment. Nothing is opened or imported before the first method call.
+
+    Any number of processes may share one sqlite store. MLflow's global state (tracking URI,
+    active run) is never touched, so threads and other users of MLflow are not disturbed.
+
+    Args:
+        tracking_uri: `sqlite:///` plus a path, or an MLflow server's address.
+        artifact_dir: Folder of models and figures.
+        experiment: The experiment's name; created when missing.
+    """
+
+    def __init__(self, tracking_uri: str, artifact_dir: Path, experiment: str) -> None:
+        self.tracking_uri = tracking_uri
+        self.artifact_dir = Path(artifact_dir).absolute()
+        self.experiment = experiment
+
+    def log_year_model(
+        self,
+        year_model: YearModel,
+        *,
+        parameters: Mapping[str, Any],
+        parameters_hash: str,
+        code_version: str,
+        figures: Mapping[str, bytes] | None = None,
+    ) -> str:
+        """Store a trained model with its scores as one finished MLflow run.
+
+        Args:
+            year_model: What `train_year` gave; it must hold a model.
+            parameters: What decided the model besides the data (`model_parameters`).
+            parameters_hash: Their hash.
+            code_version: Version of the platform.
+            figures: PNG bytes by file name without ending.
+
+        Returns:
+            The model's address, `models:/m-...`, for `load_model`.
+
+        Raises:
+            ValueError: The year has no model (too few films).
+        """
+        if year_model.model is None or year_model.data_fingerprint is None:
+            raise ValueError(f"there is no model of {year_model.year}: {year_model.reason}")
+        tags = {
+            _YEAR_TAG: f"{year_model.year:04d}",
+            _FINGERPRINT_TAG: year_model.data_fingerprint,
+            _PARAMETERS_TAG: parameters_hash,
+            "code_version": code_version,
+            "status": year_model.status,
+        }
+        with self._run(f"{year_model.year:04d}", tags) as run_id:
+            logged = self._client.create_logged_model(
+                self._experiment_id,
+                name=f"revenue_{year_model.year:04d}",
+                source_run_id=run_id,
+                tags=tags,
+                params={name: str(value) for name, value in parameters.items()},
+                model_type="regressor",
+            )
+            try:
+                self._store_files(year_model.model, logged.model_id, run_id)
+                self._log_numbers(run_id, logged.model_id, year_model, parameters)
+                self._log_figures(run_id, figures or {})
+            except BaseException:
+                self._client.finalize_logged_model(logged.model_id, "FAILED")
+                raise
+            self._client.finalize_logged_model(logged.model_id, "READY")
+        return logged.model_uri
+
+    def record_scores(self, model_uri: str, year_model: YearModel) -> None:
+        """Add new scores to the run of a stored model, where outcomes came in after training.
+
+        Scores that are already the run's latest are not written again.
+
+        Raises:
+            ModelNotFoundError: The store has no such model.
+        """
+        logged = self._logged_model(model_uri)
+        latest = self._client.get_run(logged.source_run_id).data.metrics
+        if any(latest.get(name) != value for name, value in _metrics(year_model).items()):
+            self._log_numbers(logged.source_run_id, logged.model_id, year_model, {})
+
+    def find_year_model(self, year: int, fingerprint: str, parameters_hash: str) -> str | None:
+        """The address of a stored model trained on the same rows with the same parameters.
+
+        Args:
+            year: Release year.
+            fingerprint: `training_fingerprint` of the features at hand.
+            parameters_hash: Hash of the parameters at hand.
+
+        Returns:
+            The newest such model whose files are there, or None.
+        """
+        wanted = {
+            _YEAR_TAG: f"{year:04d}",
+            _FINGERPRINT_TAG: fingerprint,
+            _PARAMETERS_TAG: parameters_hash,
+        }
+        found = self._client.search_logged_models(
+            [self._experiment_id],
+            filter_string=" AND ".join(f"tags.{tag} = '{value}'" for tag, value in wanted.items()),
+            order_by=[{"field_name": "creation_timestamp", "ascending": False}],
+        )
+        for logged in found:
+            has_files = (_folder(logged.artifact_location) / TREES_FILE).exists()
+            if logged.status == "READY" and has_files:
+                return logged.model_uri
+        return None
+
+    def load_model(self, model_uri: str) -> RevenueModel:
+        """Load a stored model without unpickling anything.
+
+        Args:
+            model_uri: What `log_year_model` or `find_year_model` gave.
+
+        Returns:
+            The model; it predicts what it predicted when it was stored, bit for bit.
+
+        Raises:
+            ModelNotFoundError: The store has no such model, or its files are gone.
+            UntrustedModelError: It is made of other types than `TRUSTED_TYPES`.
+        """
+        folder = _folder(self._logged_model(model_uri).artifact_location)
+        try:
+            description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError as missing:
+            raise ModelNotFoundError(f"the files of {model_uri} are gone: {folder}") from missing
+        return RevenueModel.from_description(load_trees(folder / TREES_FILE), description)
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        """The client of our store; creates the store's tables under a lock of all processes."""
+        from filelock import FileLock
+
+        _import_quietly()
+        from mlflow import MlflowClient
+
+        self.artifact_dir.mkdir(parents=True, exist_ok=True)
+        if self.tracking_uri.startswith(_SQLITE_PREFIX):
+            store = Path(self.tracking_uri.removeprefix(_SQLITE_PREFIX))
+            store.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._lock_path, timeout=INIT_LOCK_SECONDS):
+            client = MlflowClient(self.tracking_uri, self.tracking_uri)
+            client.search_experiments(max_results=1)
+        return client
+
+    @cached_property
+    def _experiment_id(self) -> str:
+        """Id of our experiment, created once among all processes."""
+        from filelock import FileLock
+
+        client = self._client
+        with FileLock(self._lock_path, timeout=INIT_LOCK_SECONDS):
+            known = client.get_experiment_by_name(self.experiment)
+            if known is not None:
+                return known.experiment_id
+            return client.create_experiment(self.experiment, self.artifact_dir.as_uri())
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.artifact_dir / ".init.lock"
+
+    @contextmanager
+    def _run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """A run that is finished afterwards, or marked as failed: never left open."""
+        run_id = self._client.create_run(
+            self._experiment_id, run_name=name, tags=dict(tags)
+        ).info.run_id
+        try:
+            yield run_id
+        except BaseException:
+            self._client.set_terminated(run_id, "FAILED")
+            raise
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def _logged_model(self, model_uri: str) -> Any:
+        """MLflow's record of a model.
+
+        Raises:
+            ModelNotFoundError: There is none, or the address is no model's.
+        """
+        client = self._client
+        from mlflow.exceptions import MlflowException
+
+        if not model_uri.startswith("models:/m-"):
+            raise ModelNotFoundError(f"{model_uri!r} is no address of a stored model")
+        try:
+            return client.get_logged_model(model_uri.removeprefix("models:/"))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise ModelNotFoundError(f"the store has no model {model_uri}") from error
+
+    def _store_files(self, model: RevenueModel, model_id: str, run_id: str) -> None:
+        """Write the trees (skops), the description (JSON) and MLflow's own files."""
+        from mlflow.models import Model
+        from mlflow.sklearn import save_model
+
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            save_model(
+                model.estimator,
+                str(folder),
+                mlflow_model=Model(run_id=run_id, model_id=model_id),
+                serialization_format="skops",
+                skops_trusted_types=list(TRUSTED_TYPES),
+                pip_requirements=_pip_requirements(),
+            )
+            text = json.dumps(model.as_description(), indent=2, sort_keys=True)
+            (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+            self._client.log_model_artifacts(model_id, str(folder))
+
+    def _log_numbers(
+        self, run_id: str, model_id: str, year_model: YearModel, parameters: Mapping[str, Any]
+    ) -> None:
+        """Parameters and scores; a score without a value is left out, not written as 0."""
+        from mlflow.entities import Metric, Param
+
+        now_ms = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[
+                Metric(name, value, now_ms, 0, model_id=model_id, run_id=run_id)
+                for name, value in _metrics(year_model).items()
+            ],
+            params=[Param(name, str(value)) for name, value in parameters.items()],
+        )
+
+    def _log_figures(self, run_id: str, figures: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, png in figures.items():
+                path = Path(folder) / f"{name}.png"
+                path.write_bytes(png)
+                self._client.log_artifact(run_id, str(path), "figures")
+
+
+def load_trees(path: Path) -> Any:
+    """Load trees that skops stored, of trusted types only.
+
+    Raises:
+        UntrustedModelError: The file holds another type, or no tree model at all.
+        ModelNotFoundError: There is no such file.
+    """
+    import skops.io
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    if not path.exists():
+        raise ModelNotFoundError(f"there is no stored model at {path}")
+    try:
+        trees = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise UntrustedModelError(f"{path} is not loaded: {error}") from error
+    if not isinstance(trees, HistGradientBoostingRegressor):
+        raise UntrustedModelError(f"{path} holds a {type(trees).__name__}, no trees of ours")
+    return trees
+
+
+def _metrics(year_model: YearModel) -> dict[str, float]:
+    """The numbers of a year that have a value."""
+    counts = {"train_films": year_model.train_films, "test_films": year_model.test_films}
+    scores = {name: value for name, value in year_model.scores.items() if value is not None}
+    return {name: float(value) for name, value in {**counts, **scores}.items()}
+
+
+def _folder(artifact_location: str) -> Path:
+    """The local folder of a model's files; those of a server are downloaded first."""
+    if artifact_location.startswith(("file:", "/")):
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        return Path(local_file_uri_to_path(artifact_location))
+    import mlflow.artifacts
+
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_location))
+
+
+def _pip_requirements() -> list[str]:
+    """What a loader needs; stated, because MLflow takes 9 s to find out by itself."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "numpy", "pandas")]
+
+
+def _import_quietly() -> None:
+    """Import MLflow with telemetry off (read at import) and without the chatter of migrations.
+
+    MLflow sets its loggers up when imported, so their levels are set afterwards.
+    """
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    import mlflow  # noqa: F401
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Warns at every model that pip itself is not installed, which uv does not do.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
