@@ -108,6 +108,5 @@ def _names(header: str, etag: str) -> bool:
     """Tell whether an If-None-Match header names `etag` (weak comparison)."""
     bare = etag.removeprefix("W/")
     return any(
-        part.strip() == "*" or part.strip().removeprefix("W/") == bare
-        for part in header.split(",")
+        part.strip() == "*" or part.strip().removeprefix("W/") == bare for part in header.split(",")
     )

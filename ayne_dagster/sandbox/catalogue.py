@@ -132,9 +132,7 @@ class Catalogue:
         """Titles for comparing without regard to case, both forms on one line."""
         return [
             title.casefold() if title == original else f"{title}\n{original}".casefold()
-            for title, original in zip(
-                self.columns.title, self.columns.original_title, strict=True
-            )
+            for title, original in zip(self.columns.title, self.columns.original_title, strict=True)
         ]
 
     @cached_property
@@ -157,11 +155,16 @@ class Catalogue:
 
     @cached_property
     def _rows_by_genre(self) -> dict[int, Ints]:
-        bits = self.columns.genre_bits
-        return {genre: np.flatnonzero(bits & bit) for genre, bit in GENRE_BIT.items()}
+        bits, by_votes = self.columns.genre_bits, self.rows_by_votes
+        return {genre: by_votes[(bits[by_votes] & bit) != 0] for genre, bit in GENRE_BIT.items()}
+
+    @cached_property
+    def rows_by_votes(self) -> Ints:
+        """All rows, most votes first."""
+        return np.lexsort((self.columns.id, -self.columns.final_vote_count))
 
     def rows_of_genre(self, genre_id: int) -> Ints:
-        """Return the rows of all films of a genre."""
+        """Return the rows of all films of a genre, most votes first."""
         return self._rows_by_genre.get(genre_id, np.empty(0, dtype=np.int64))
 
 

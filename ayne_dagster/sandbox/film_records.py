@@ -65,7 +65,7 @@ class Film:
     """A film as the service knew it on the catalogue's `as_of` day.
 
     `release_date` is "" when unknown; `budget`, `revenue` (USD) and `runtime` (minutes) are 0
-    when unknown; `countries` and `languages` are ISO codes.
+    when unknown; `countries` and `languages` are pairs of ISO code and (own) name.
     """
 
     id: int
@@ -84,12 +84,11 @@ class Film:
     backdrop_path: str | None = None
     genre_ids: tuple[int, ...] = ()
     companies: tuple[Company, ...] = ()
-    countries: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
+    countries: tuple[tuple[str, str], ...] = ()
+    languages: tuple[tuple[str, str], ...] = ()
     collection: Collection | None = None
     us_certification: str = ""
     trailer_key: str | None = None
-    genre_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ayne_dagster.sandbox.growth import revenue_share, vote_share
 # Weight of each month: autumn and year's end are busy, July is not.
 _MONTH_WEIGHTS = (1.8, 1.7, 2.0, 1.9, 1.7, 1.8, 1.6, 1.9, 2.8, 2.6, 1.9, 2.1)
 # What a month does to earnings (log): summer and holidays earn more.
-_MONTH_EFFECT = np.array([-.35, -.15, -.05, -.1, .2, .35, .35, .05, -.3, -.2, .15, .35])  # fmt: skip
+_MONTH_EFFECT = (-0.35, -0.15, -0.05, -0.1, 0.2, 0.35, 0.35, 0.05, -0.3, -0.2, 0.15, 0.35)
 # Genre -> share as first genre, effect on budget (log), effect on earnings (log).
 _GENRES: dict[int, tuple[float, float, float]] = {
     18: (.24, -.5, -.30), 35: (.19, -.2, .05), 28: (.11, .7, .15), 53: (.09, .1, .0),
@@ -36,6 +36,7 @@ _LANGUAGES: tuple[tuple[str, str, float, float], ...] = (
 )  # fmt: skip
 _GROWTH_PER_YEAR = 0.030
 _INFLATION = 0.025
+_MEAN_LOG_BUDGET = 16.1
 _MEAN_LOG_REVENUE = 15.7
 _REVENUE_NOISE = 1.3
 _CAST_SLOTS = 15
@@ -145,12 +146,13 @@ def _draw_films(rng: Generator, seed: int, as_of: date, release_day: Ints) -> Dr
     collection_pull = np.where(collection >= 0, pools.collection_effect[collection], 0.0)
     money = _INFLATION * (year - 2010)
     log_budget = (
-        16.1 + money + budget_effect + 0.5 * company_pull + 0.8 * collection_pull
+        _MEAN_LOG_BUDGET + money + budget_effect + 0.5 * company_pull + 0.8 * collection_pull
         + np.array([row[3] for row in _LANGUAGES])[origin] + rng.normal(0, 1.0, size=count)
     )  # fmt: skip
     log_revenue = (
-        _MEAN_LOG_REVENUE + money + 0.95 * (log_budget - 16.1 - money) + earning_effect + _MONTH_EFFECT[month]
-        + company_pull + pools.director_effect[director] + collection_pull
+        _MEAN_LOG_REVENUE + money + 0.95 * (log_budget - _MEAN_LOG_BUDGET - money)
+        + earning_effect + np.array(_MONTH_EFFECT)[month] + company_pull
+        + pools.director_effect[director] + collection_pull
         + rng.normal(0, _REVENUE_NOISE, size=count)
     )  # fmt: skip
     quality = rng.normal(6.2, 0.8, size=count) + 0.8 * pools.director_effect[director]
@@ -181,9 +183,7 @@ def _draw_imdb_ids(rng: Generator, year: Ints, release_day: Ints) -> list[str | 
     is_missing = rng.random(count) < np.where(release_day == 0, 0.3, 0.035)
     return [
         None if missing else (f"tt{10_000_000 + n}" if y >= 2018 else f"tt{n % 10_000_000:07d}")
-        for n, y, missing in zip(
-            numbers.tolist(), year.tolist(), is_missing.tolist(), strict=True
-        )
+        for n, y, missing in zip(numbers.tolist(), year.tolist(), is_missing.tolist(), strict=True)
     ]
 
 
@@ -205,8 +205,8 @@ def _columns(rng: Generator, drawn: DrawnFilms, as_of: date) -> FilmColumns:
 
     recency = 0.02 * (drawn.year - 2000)
     log_votes = (
-        4.6 + 0.50 * (drawn.log_revenue - _MEAN_LOG_REVENUE) + recency + 0.30 * (drawn.quality - 6.2)
-        + rng.normal(0, 0.9, size=count)
+        4.6 + 0.50 * (drawn.log_revenue - _MEAN_LOG_REVENUE) + recency
+        + 0.30 * (drawn.quality - 6.2) + rng.normal(0, 0.9, size=count)
     )  # fmt: skip
     final_votes = np.where(drawn.is_sparse, 0, np.exp(log_votes)).astype(np.int64)
     votes = np.where(has_date, np.round(final_votes * vote_share(age)), 0).astype(np.int64)
@@ -219,7 +219,7 @@ def _columns(rng: Generator, drawn: DrawnFilms, as_of: date) -> FilmColumns:
         release_day=drawn.release_day,
         runtime=np.where(is_runtime_missing, 0, runtime).astype(np.int64),
         genre_bits=drawn.genre_bits(),
-        popularity=np.round(popularity, 4),
+        popularity=np.round(popularity, 4).astype(np.float64),
         vote_average=np.round(drawn.quality, 3),
         vote_count=votes,
         final_vote_count=np.where(has_date, final_votes, 0),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -24,7 +25,7 @@ from ayne_dagster.sandbox.film_records import (
     Rating,
 )
 from ayne_dagster.sandbox.hashing import mix, pick_hex
-from ayne_dagster.sandbox.reference_data import GENRES, US_CERTIFICATIONS
+from ayne_dagster.sandbox.reference_data import COUNTRIES, LANGUAGES, US_CERTIFICATIONS
 
 # Writers, producers and composers are people of the same pool, away from the stars.
 _CREW_JOBS = (
@@ -109,6 +110,7 @@ class GeneratedRecords:
     def __init__(self, drawn: DrawnFilms, columns: FilmColumns) -> None:
         self._drawn = drawn
         self._columns = columns
+        self._company_count = int(drawn.company.max()) + 1
 
     def film(self, row: int) -> Film:
         """Return the film in `row` as of the catalogue's day."""
@@ -126,6 +128,7 @@ class GeneratedRecords:
         bits = mix(drawn.seed, 1, int(drawn.draw[row]))
         genre_ids = dict.fromkeys((int(drawn.first_genre[row]), int(drawn.second_genre[row])))
         languages = dict.fromkeys((language, "en") if bits % 4 == 0 else (language,))
+        countries = dict.fromkeys((country, "US") if bits % 5 == 0 else (country,))
         return Film(
             id=film_id,
             title=title,
@@ -143,8 +146,8 @@ class GeneratedRecords:
             backdrop_path=f"/{pick_hex(mix(bits, 3), 27)}.jpg" if bits & 0x1C00 else None,
             genre_ids=tuple(genre_ids),
             companies=self._companies(row, bits, country),
-            countries=(country,) if bits % 5 else tuple(dict.fromkeys((country, "US"))),
-            languages=tuple(languages),
+            countries=tuple((code, COUNTRIES[code]) for code in countries),
+            languages=tuple((code, LANGUAGES[code][1]) for code in languages),
             collection=self._collection(row),
             us_certification=self._certification(row, bits),
             trailer_key=pick_hex(mix(bits, 4), 11) if bits & 0x6000 else None,
@@ -231,19 +234,9 @@ class GeneratedRecords:
         return f"{opening} {turn} {words.OVERVIEW_ENDINGS[(bits >> 32) % 12]}"
 
     def _companies(self, row: int, bits: int, country: str) -> tuple[Company, ...]:
-        pool = int(self._drawn.company.max()) + 1
         places = [int(self._drawn.company[row])]
-        places += [mix(bits, 9, turn) % pool for turn in range((bits >> 36) % 3)]
-        return tuple(
-            Company(
-                id=700_000 + place,
-                name=_company_name(place),
-                # Small companies often have no country on record.
-                origin_country=country if place % 6 else "",
-                logo_path=f"/{pick_hex(mix(place, 10), 27)}.png" if place % 2 == 0 else None,
-            )
-            for place in dict.fromkeys(places)
-        )
+        places += [mix(bits, 9, turn) % self._company_count for turn in range((bits >> 36) % 3)]
+        return tuple(_company(place, country) for place in dict.fromkeys(places))
 
     def _collection(self, row: int) -> Collection | None:
         place = int(self._drawn.collection[row])
@@ -266,24 +259,38 @@ class GeneratedRecords:
         return US_CERTIFICATIONS[1 if chance < 86 else 2 if chance < 95 else 3]
 
 
-def genre_names(genre_ids: tuple[int, ...]) -> list[str]:
-    """Return the names of genres in their order."""
-    return [GENRES[genre_id] for genre_id in genre_ids if genre_id in GENRES]
+def _credit(
+    person_id: int, department: str, *, job: str = "", character: str = "", order: int = 0
+) -> Credit:
+    name, gender, popularity, profile_path = _person(person_id)
+    return Credit(
+        person_id, name, department, job, character, order, gender, popularity, profile_path
+    )
 
 
-def _credit(person_id: int, department: str, **fields: str | int) -> Credit:
+@lru_cache(maxsize=16_384)
+def _person(person_id: int) -> tuple[str, int, float, str | None]:
+    """Return name, gender, popularity and picture of a person."""
     bits = mix(person_id, 12)
     first = words.FIRST_NAMES[bits % len(words.FIRST_NAMES)]
     last = words.LAST_NAMES[(bits >> 16) % len(words.LAST_NAMES)]
     middle = f" {chr(65 + (bits >> 24) % 26)}." if bits & 4 else ""
-    return Credit(
-        person_id,
+    return (
         f"{first}{middle} {last}",
-        department,
-        gender=(bits >> 32) % 3,
-        popularity=(bits >> 34) % 40_000 / 10_000,
-        profile_path=f"/{pick_hex(bits, 27)}.jpg" if bits & 8 else None,
-        **fields,  # pyright: ignore[reportArgumentType]
+        (bits >> 32) % 3,
+        (bits >> 34) % 40_000 / 10_000,
+        f"/{pick_hex(bits, 27)}.jpg" if bits & 8 else None,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _company(place: int, country: str) -> Company:
+    return Company(
+        id=700_000 + place,
+        name=_company_name(place),
+        # Small companies often have no country on record.
+        origin_country=country if place % 6 else "",
+        logo_path=f"/{pick_hex(mix(place, 10), 27)}.png" if place % 2 == 0 else None,
     )
 
 

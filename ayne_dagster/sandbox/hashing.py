@@ -46,4 +46,4 @@ def uniform_array(*parts: int | NDArray[np.int64]) -> NDArray[np.float64]:
 
 def pick_hex(bits: int, length: int) -> str:
     """Return `length` (at most 32) hexadecimal digits made from `bits`."""
-    return f"{bits:016x}{mix(bits, 1):016x}"[:length]
+    return f"{bits:016x}{bits * _SECOND & _MASK:016x}"[:length]

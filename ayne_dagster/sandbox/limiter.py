@@ -25,9 +25,7 @@ class PaceLimiter:
     Only requests let through count, so a client that keeps knocking is not locked out for ever.
     """
 
-    def __init__(
-        self, per_second: int, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, per_second: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.per_second = per_second
         self._monotonic = monotonic
         self._passed: deque[float] = deque()
@@ -66,10 +64,6 @@ class DailyQuota:
     def counts(self) -> dict[str, dict[str, int]]:
         """Return requests let through, by key and day."""
         return {key: dict(days) for key, days in self._counts.items()}
-
-    def reset(self) -> None:
-        """Forget all counts."""
-        self._counts.clear()
 
 
 def retry_after(mode: RetryAfterMode, wait_seconds: float) -> str | None:

@@ -64,12 +64,6 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-def language_body(code: str) -> dict[str, str]:
-    """Return the `spoken_languages` item for an ISO 639-1 code."""
-    english_name, name = LANGUAGES.get(code, (code, code))
-    return {"english_name": english_name, "iso_639_1": code, "name": name}
-
-
-def country_body(code: str) -> dict[str, str]:
-    """Return the `production_countries` item for an ISO 3166-1 code."""
-    return {"iso_3166_1": code, "name": COUNTRIES.get(code, code)}
+def english_language(code: str, own_name: str) -> str:
+    """Return a language's English name; an unlisted language keeps its own."""
+    return LANGUAGES[code][0] if code in LANGUAGES else own_name

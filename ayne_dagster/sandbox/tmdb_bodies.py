@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ayne_dagster.sandbox.answers import to_json
-from ayne_dagster.sandbox.reference_data import GENRES, country_body, language_body
+from ayne_dagster.sandbox.reference_data import GENRES, english_language
 from ayne_dagster.sandbox.world import World
 
 PER_PAGE = 20
@@ -75,7 +75,7 @@ class FilmBodies:
             "homepage": film.homepage,
             "id": film.id,
             "imdb_id": film.imdb_id,
-            "origin_country": list(film.countries[:1]),
+            "origin_country": [code for code, _ in film.countries[:1]],
             "original_language": film.original_language,
             "original_title": film.original_title,
             "overview": film.overview,
@@ -90,12 +90,17 @@ class FilmBodies:
                 }
                 for company in film.companies
             ],
-            "production_countries": [country_body(code) for code in film.countries],
+            "production_countries": [
+                {"iso_3166_1": code, "name": name} for code, name in film.countries
+            ],
             "release_date": film.release_date,
             "revenue": int(numbers.revenue_usd[row]),
             "runtime": film.runtime,
             "softcore": False,
-            "spoken_languages": [language_body(code) for code in film.languages],
+            "spoken_languages": [
+                {"english_name": english_language(code, name), "iso_639_1": code, "name": name}
+                for code, name in film.languages
+            ],
             "status": film.status,
             "tagline": film.tagline,
             "title": film.title,

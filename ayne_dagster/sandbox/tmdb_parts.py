@@ -1,4 +1,4 @@
-"""The parts of a film TMDB serves alone or appended: credits, keywords, videos, release dates …
+"""The parts of a film TMDB serves alone or appended: credits, keywords, videos, release dates.
 
 Every part is JSON text without `id`, as it stands inside an appended answer; the stand-alone
 answer adds the id in front (paged lists and changes have none).
@@ -24,6 +24,7 @@ from ayne_dagster.sandbox.world import World
 RECOMMENDED_FILMS = 40
 # Parts whose stand-alone answer carries no id in front.
 PARTS_WITHOUT_ID = frozenset({"similar", "recommendations", "changes"})
+_KNOWN_FILMS = 200
 _CREDITS_KEPT = 8_192
 
 
@@ -66,7 +67,7 @@ class FilmParts:
         return self._world.state(row, self._world.effective_day(day)).film
 
     def _build_credits(self, row: int) -> str:
-        credits = self._catalogue.credits(row)
+        people = self._catalogue.credits(row)
         film_id = int(self._catalogue.columns.id[row])
         cast = [
             {
@@ -76,7 +77,7 @@ class FilmParts:
                 "credit_id": pick_hex(mix(film_id, 31, place), 24),
                 "order": credit.order,
             }
-            for place, credit in enumerate(credits.cast)
+            for place, credit in enumerate(people.cast)
         ]
         crew = [
             {
@@ -85,12 +86,12 @@ class FilmParts:
                 "department": credit.department,
                 "job": credit.job,
             }
-            for place, credit in enumerate(credits.crew)
+            for place, credit in enumerate(people.crew)
         ]
         return to_json({"cast": cast, "crew": crew})
 
     def _keywords(self, row: int, day: int, page: int) -> str:
-        keywords = self._world.state(row, self._world.effective_day(day)).keywords
+        keywords = self._world.keywords(row, day)
         return to_json({"keywords": [{"id": word.id, "name": word.name} for word in keywords]})
 
     def _videos(self, row: int, day: int, page: int) -> str:
@@ -116,14 +117,16 @@ class FilmParts:
         genre_ids = self._catalogue.film(row).genre_ids
         if genre_ids:
             return self._catalogue.rows_of_genre(genre_ids[0])
-        return np.arange(len(self._catalogue))
+        return self._catalogue.rows_by_votes
 
     def _similar(self, row: int, day: int, page: int) -> str:
         rows = self._neighbours(row)
         total = max(len(rows) - 1, 0)
-        start = int(np.searchsorted(rows, row)) + 1 + (page - 1) * PER_PAGE
+        # As with the service the first pages hold well-known films, and pages may overlap.
+        start = mix(row, 39) % min(len(rows), _KNOWN_FILMS) + (page - 1) * PER_PAGE
         count = min(PER_PAGE, max(total - (page - 1) * PER_PAGE, 0))
-        shown = rows[np.arange(start, start + count) % max(len(rows), 1)].tolist()
+        shown = rows[np.arange(start, start + count + 1) % len(rows)].tolist()
+        shown = [other for other in shown if other != row][:count]
         return self._bodies.page(shown, day, page=page, total_results=total)
 
     def _recommendations(self, row: int, day: int, page: int) -> str:
@@ -144,7 +147,7 @@ class FilmParts:
         if not film.release_date and not film.us_certification:
             return '{"results":[]}'
         moment = f"{film.release_date or '1970-01-01'}T00:00:00.000Z"
-        countries = dict.fromkeys((*film.countries[:1], "US"))
+        countries = dict.fromkeys([*(code for code, _ in film.countries[:1]), "US"])
         results = [
             {
                 "iso_3166_1": country,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ class FilmQueries:
         """Return the order of `rows`; films with equal values follow their ids."""
         columns, numbers = self._catalogue.columns, self._world.numbers(day)
         field, _, direction = sort_by.partition(".")
-        values: dict[str, NDArray[np.generic]] = {
+        values: dict[str, NDArray[Any]] = {
             "popularity": numbers.popularity,
             "revenue": numbers.revenue_usd,
             "primary_release_date": columns.release_day,
@@ -158,7 +159,9 @@ class FilmQueries:
             if name == "now_playing":
                 # Old films return to the cinemas, so not every date lies in the window.
                 old = np.flatnonzero(self._catalogue.columns.release_day < day - 3_650)
-                rows = np.concatenate([rows, old[np.argsort(-numbers.vote_count[old])][:_RE_RELEASES]])
+                rows = np.concatenate(
+                    [rows, old[np.argsort(-numbers.vote_count[old])][:_RE_RELEASES]]
+                )
         return rows[self._order(rows, _DEFAULT_SORT, day)]
 
 

@@ -3,6 +3,8 @@
 Every name is made up from invented parts. Nothing here comes from a service or a real film.
 """
 
+# ruff: noqa: SIM905 - long word lists read better as text than as quoted items.
+
 from __future__ import annotations
 
 ADJECTIVES: tuple[str, ...] = tuple(

@@ -29,8 +29,7 @@ from ayne_dagster.sandbox.hashing import mix, uniform_array
 # Films without a date count as old: nobody is looking at them.
 EDIT_CHANCE_BY_AGE: tuple[tuple[int, float], ...] = ((60, 0.20), (180, 0.08), (365, 0.04))
 EDIT_CHANCE_LATER = 0.005
-# A film answers from at most this many days of edits, so that an answer stays cheap.
-EDIT_DAYS_CAP = 800
+_MILESTONE_AGES = frozenset(age for age, _ in REVENUE_MILESTONES)
 _SALT_EDIT, _SALT_POPULARITY, _SALT_AVERAGE, _SALT_GONE = 101, 102, 103, 104
 _DAYS_KEPT = 4
 
@@ -47,11 +46,14 @@ class DayNumbers:
 
 @dataclass(frozen=True)
 class FilmState:
-    """A film with all edits up to a day applied, and these edits, oldest first."""
+    """A film with all edits up to a day applied, and these edits, oldest first.
+
+    `edited_keywords` is None for a film without edits: most answers do not need them.
+    """
 
     film: Film
-    keywords: tuple[Keyword, ...]
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit, ...] = ()
+    edited_keywords: tuple[Keyword, ...] | None = None
 
 
 class World:
@@ -67,6 +69,8 @@ class World:
         self.frozen = frozen
         self._as_of = catalogue.as_of.toordinal()
         self._numbers: OrderedDict[int, DayNumbers] = OrderedDict()
+        self._history: dict[int, list[int]] = {}
+        self._history_until = self._as_of
         self.state = lru_cache(maxsize=8192)(self._build_state)
 
     def effective_day(self, day: int) -> int:
@@ -82,6 +86,11 @@ class World:
             while len(self._numbers) > _DAYS_KEPT:
                 self._numbers.popitem(last=False)
         return found
+
+    def keywords(self, row: int, day: int) -> tuple[Keyword, ...]:
+        """Return a film's keywords on `day`."""
+        edited = self.state(row, self.effective_day(day)).edited_keywords
+        return self.catalogue.keywords(row) if edited is None else edited
 
     def is_released(self, row: int, day: int) -> bool:
         """Tell whether the film has a release date that has come."""
@@ -133,43 +142,44 @@ class World:
             revenue_usd=revenue,
         )
 
-    def _edit_days(self, row: int, day: int) -> tuple[list[int], set[int]]:
-        """Return the days of chance edits and the days of release and box-office edits."""
-        columns = self.catalogue.columns
-        release_day = int(columns.release_day[row])
-        first = max(self._as_of + 1, day - EDIT_DAYS_CAP + 1)
-        days = np.arange(first, day + 1, dtype=np.int64)
-        chance = _edit_chance(np.full(len(days), release_day, dtype=np.int64), days)
-        drawn = uniform_array(self.catalogue.seed, _SALT_EDIT, int(columns.id[row]), days)
-        fixed: set[int] = set()
-        if release_day > 0:
-            fixed.add(release_day)
-            if columns.final_revenue_usd[row] > 0:
-                fixed.update(release_day + age for age, _ in REVENUE_MILESTONES)
-        return days[drawn < chance].tolist(), {d for d in fixed if first <= d <= day}
+    def _edit_days(self, row: int, day: int) -> list[int]:
+        """Return the days up to `day` on which the film was edited, in order.
+
+        The history of all films grows day by day with the clock: one pass over the catalogue
+        per day is far cheaper than one pass over the days per film.
+        """
+        while self._history_until < day:
+            self._history_until += 1
+            for edited in self.rows_edited_on(self._history_until).tolist():
+                self._history.setdefault(edited, []).append(self._history_until)
+        return [edited for edited in self._history.get(row, ()) if edited <= day]
 
     def _build_state(self, row: int, day: int) -> FilmState:
-        film, keywords = self.catalogue.film(row), self.catalogue.keywords(row)
-        if day <= self._as_of or self.frozen:
-            return FilmState(film, keywords, ())
-        chance_days, fixed_days = self._edit_days(row, day)
-        if not chance_days and not fixed_days:
-            return FilmState(film, keywords, ())
-        editor = FilmEditor(film, keywords, self.catalogue.seed)
+        film = self.catalogue.film(row)
+        days = [] if self.frozen else self._edit_days(row, day)
+        if not days:
+            return FilmState(film)
+        editor = FilmEditor(film, self.catalogue.keywords(row), self.catalogue.seed)
         columns = self.catalogue.columns
         final, release_day = int(columns.final_revenue_usd[row]), int(columns.release_day[row])
-        drawn = set(chance_days)
-        for edit_day in sorted(drawn | fixed_days):
-            if edit_day in fixed_days:
-                age = edit_day - release_day
+        for edit_day in days:
+            age = edit_day - release_day
+            if age == 0:
+                editor.release(edit_day)
+            elif age in _MILESTONE_AGES and final > 0:
                 before, after = revenue_share(np.array([age - 1, age])).tolist()
-                if age == 0:
-                    editor.release(edit_day)
-                else:
-                    editor.report_revenue(edit_day, round(final * before), round(final * after))
-            if edit_day in drawn:
+                editor.report_revenue(edit_day, round(final * before), round(final * after))
+            else:
+                # Nothing else falls on this day, so it was drawn.
                 editor.edit(edit_day)
-        return FilmState(editor.film(), editor.keywords(), tuple(editor.edits))
+                continue
+            if self._is_drawn(film.id, release_day, edit_day):
+                editor.edit(edit_day)
+        return FilmState(editor.film(), tuple(editor.edits), editor.keywords())
+
+    def _is_drawn(self, film_id: int, release_day: int, day: int) -> bool:
+        chance = float(_edit_chance(np.array([release_day]), day)[0])
+        return (mix(self.catalogue.seed, _SALT_EDIT, film_id, day) >> 11) * 2.0**-53 < chance
 
 
 def _edit_chance(release_day: Ints, day: int | Ints) -> NDArray[np.float64]:

@@ -1,0 +1,104 @@
+"""The sandbox's own pages under /_sandbox: health, statistics, clock, catalogue. No key needed.
+
+Nothing the platform collects comes from here; tests and people steer the stand-in with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ayne_dagster.sandbox.catalogue import Catalogue
+from ayne_dagster.sandbox.clock import SandboxClock
+from ayne_dagster.sandbox.limiter import DailyQuota
+from ayne_dagster.sandbox.request_statistics import RequestStatistics
+
+
+class AdminRoutes:
+    """The sandbox's own pages as Starlette routes."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        clock: SandboxClock,
+        statistics: RequestStatistics,
+        quota: DailyQuota,
+    ) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._statistics = statistics
+        self._quota = quota
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/_sandbox/health", self.health),
+            Route("/_sandbox/stats", self.stats),
+            Route("/_sandbox/reset_stats", self.reset_stats, methods=["POST"]),
+            Route("/_sandbox/clock", self.clock, methods=["GET"]),
+            Route("/_sandbox/clock", self.move_clock, methods=["POST"]),
+            Route("/_sandbox/catalogue", self.catalogue),
+        ]
+
+    async def health(self, request: Request) -> Response:
+        """Say that the sandbox answers."""
+        return JSONResponse({"status": "ok", "films": len(self._catalogue)})
+
+    async def stats(self, request: Request) -> Response:
+        """Answer what was asked since the start or the last reset."""
+        return JSONResponse(
+            {
+                "services": self._statistics.snapshot(),
+                "omdb_requests_by_key_and_day": self._quota.counts(),
+            }
+        )
+
+    async def reset_stats(self, request: Request) -> Response:
+        """Forget the statistics; quotas stay used."""
+        self._statistics.reset()
+        return JSONResponse({"status": "reset"})
+
+    async def clock(self, request: Request) -> Response:
+        """Answer the sandbox's time."""
+        return JSONResponse({"now": self._clock.now().isoformat(), "speed": self._clock.speed})
+
+    async def move_clock(self, request: Request) -> Response:
+        """Move the clock by {"advance_seconds": n} or to {"set": "ISO time"}."""
+        try:
+            order = json.loads(await request.body())
+            if set(order) == {"advance_seconds"}:
+                self._clock.advance(timedelta(seconds=float(order["advance_seconds"])))
+            elif set(order) == {"set"}:
+                self._clock.set(datetime.fromisoformat(order["set"]))
+            else:
+                raise ValueError("unknown order")
+        except (ValueError, TypeError, OverflowError) as error:
+            expected = 'expected {"advance_seconds": number} or {"set": "ISO time"}'
+            return JSONResponse({"error": f"{expected}: {error}"}, 400)
+        return await self.clock(request)
+
+    async def catalogue(self, request: Request) -> Response:
+        """Answer what the catalogue holds."""
+        columns = self._catalogue.columns
+        years = Counter(
+            date.fromordinal(day).year if day else None for day in columns.release_day.tolist()
+        )
+        by_year: dict[str, Any] = {str(y): years[y] for y in sorted(y for y in years if y)}
+        if years[None]:
+            by_year["undated"] = years[None]
+        return JSONResponse(
+            {
+                "films": len(self._catalogue),
+                "as_of": self._catalogue.as_of.isoformat(),
+                "seed": self._catalogue.seed,
+                "films_by_year": by_year,
+                "films_with_imdb_id": sum(i is not None for i in columns.imdb_id),
+                "films_with_ratings": int(columns.has_rating.sum()),
+            }
+        )
