@@ -32,6 +32,14 @@ def _redact_line(logger: WrappedLogger, method: str, line: str) -> str:
     return redact(line)
 
 
+def _drop_formatted(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Drop what another handler's formatter left on the record: the line would say it twice."""
+    del logger, method
+    for name in ("message", "asctime"):
+        event.pop(name, None)
+    return event
+
+
 def configure_logs(*, json_lines: bool, level: str, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's records through one formatter.
 
@@ -67,7 +75,7 @@ def configure_logs(*, json_lines: bool, level: str, stream: TextIO | None = None
     handler.addFilter(RedactionFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _drop_formatted],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,

@@ -54,7 +54,7 @@ class OmdbClient:
         base_url: str = DEFAULT_BASE_URL,
         max_connections: int = 10,
         timeout_seconds: float = 30.0,
-        credential_setting: str = "omdb_credential",
+        credential_setting: str = "omdb.api_key",
         policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,

@@ -64,7 +64,7 @@ class TmdbClient:
         max_connections: int = 10,
         timeout_seconds: float = 30.0,
         language: str = "en-US",
-        credential_setting: str = "tmdb_credential",
+        credential_setting: str = "tmdb.api_key",
         policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,

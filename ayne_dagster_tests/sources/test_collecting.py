@@ -1,0 +1,254 @@
+"""The one engine for many films: bounded, in batches, and orderly when it has to stop."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ayne_dagster.domain.outcomes import FetchOutcome
+from ayne_dagster.sources.collecting import CollectReport, collect
+from ayne_dagster.sources.failures import (
+    BadCredential,
+    CircuitOpen,
+    InvalidRequest,
+    QuotaExhausted,
+    ServiceUnavailable,
+    SourceError,
+)
+from ayne_dagster.sources.fetch_result import FetchResult
+from ayne_dagster.sources.progress import LogProgress, progress, report_progress_to
+from ayne_dagster_tests.sources.fakes import NOON
+
+O = FetchOutcome  # noqa: E741 - reads like the table it stands in
+
+
+def row(key: int | str) -> FetchResult:
+    return FetchResult(key, O.ROW, {"tmdb_id": key}, None, NOON, 1, {"raw": "payload"})
+
+
+def run(keys: Any, fetch: Any, **options: Any) -> CollectReport:
+    return asyncio.run(collect(keys, fetch, **{"concurrency": 4} | options))
+
+
+async def good(key: int | str) -> FetchResult:
+    await asyncio.sleep(0)
+    return row(key)
+
+
+def failing(at: int, error: SourceError) -> Any:
+    async def fetch(key: int | str) -> FetchResult:
+        if key == at:
+            error.tries = 3
+            raise error
+        return await good(key)
+
+    return fetch
+
+
+def test_everything_is_asked_and_handed_over_in_batches_of_at_most_fifty() -> None:
+    batches: list[list[FetchResult]] = []
+    report = run(range(1, 181), good, on_results=batches.append)
+    assert report.counts == {O.ROW: 180}
+    assert report.requests == 180
+    assert report.stopped_by is None
+    assert all(len(batch) <= 50 for batch in batches)
+    handed = [result for batch in batches for result in batch]
+    assert {result.key for result in handed} == set(range(1, 181))
+    assert all(result.payload == {"raw": "payload"} for result in handed)
+    assert all(result.payload is None for result in report.results)
+    assert len(report.rows) == 180
+
+
+def test_many_keys_make_no_task_each() -> None:
+    most = 0
+    under_way = 0
+
+    async def fetch(key: int | str) -> FetchResult:
+        nonlocal most, under_way
+        under_way += 1
+        most = max(most, under_way, len(asyncio.all_tasks()) - 1)
+        await asyncio.sleep(0)
+        under_way -= 1
+        if key == 500:
+            raise QuotaExhausted("omdb", "used up")
+        return row(key)
+
+    def keys() -> Iterator[int]:
+        yield from range(100_000)
+
+    report = run(keys(), fetch, concurrency=8)
+    assert most <= 8
+    assert report.deferred > 99_000
+    assert sum(report.counts.values()) == len(report.results) == 100_000
+
+
+def test_a_used_up_quota_defers_the_rest_and_is_no_error() -> None:
+    handed: list[FetchResult] = []
+    report = run(
+        range(200),
+        failing(120, QuotaExhausted("omdb", "the day is used up")),
+        on_results=handed.extend,
+    )
+    assert report.counts[O.ROW] == len(handed) >= 117
+    assert report.counts[O.ROW] + report.deferred == 200
+    assert "used up" in (report.stopped_by or "")
+    deferred = [result for result in report.results if result.outcome is O.DEFERRED]
+    assert {r.key for r in deferred} | {r.key for r in handed} == set(range(200))
+    assert all(result.fetched_at is None for result in deferred)
+
+
+def test_one_film_without_an_answer_fails_alone() -> None:
+    report = run(range(60), failing(7, ServiceUnavailable("tmdb", "HTTP 502")))
+    assert report.counts == {O.ROW: 59, O.FAILED: 1}
+    assert report.requests == 62
+    failed = next(result for result in report.results if result.outcome is O.FAILED)
+    assert (failed.key, failed.detail, failed.row) == (7, "HTTP 502", None)
+
+
+def test_an_open_circuit_defers_the_rest_and_says_why() -> None:
+    report = run(range(60), failing(10, CircuitOpen("tmdb", "left alone for a while")))
+    assert report.deferred >= 46
+    assert report.counts[O.FAILED] == 0
+    assert report.stopped_by == "tmdb: left alone for a while"
+
+
+@pytest.mark.parametrize("error", [BadCredential("tmdb", "bad"), InvalidRequest("tmdb", "wrong")])
+def test_a_refused_key_stops_everything_after_handing_over_what_is_paid_for(
+    error: SourceError,
+) -> None:
+    handed: list[FetchResult] = []
+    asked: list[int | str] = []
+    fetch = failing(70, error)
+
+    async def noting(key: int | str) -> FetchResult:
+        asked.append(key)
+        return await fetch(key)
+
+    with pytest.raises(type(error)):
+        run(range(1000), noting, on_results=handed.extend)
+    assert len(asked) < 80
+    assert {result.key for result in handed} == set(asked) - {70}
+
+
+def test_a_mistake_of_ours_is_raised_after_handing_over(
+) -> None:
+    handed: list[FetchResult] = []
+
+    async def fetch(key: int | str) -> FetchResult:
+        if key == 20:
+            raise KeyError("a bug")
+        return await good(key)
+
+    with pytest.raises(KeyError, match="a bug"):
+        run(range(100), fetch, on_results=handed.extend)
+    assert len(handed) >= 17
+
+
+def test_a_batch_that_cannot_be_kept_ends_the_collecting() -> None:
+    batches: list[int] = []
+
+    def full(batch: list[FetchResult]) -> None:
+        batches.append(len(batch))
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run(range(500), good, on_results=full)
+    assert batches == [50]
+
+
+def test_batches_may_be_kept_asynchronously_and_never_two_at_once() -> None:
+    keeping = 0
+    kept = 0
+
+    async def keep(batch: list[FetchResult]) -> None:
+        nonlocal keeping, kept
+        keeping += 1
+        assert keeping == 1
+        await asyncio.sleep(0.001)
+        keeping -= 1
+        kept += len(batch)
+
+    report = run(range(130), good, on_results=keep, batch_size=10, concurrency=16)
+    assert kept == report.counts[O.ROW] == 130
+
+
+def test_a_cancelled_run_hands_over_what_it_has() -> None:
+    handed: list[FetchResult] = []
+
+    async def slow(key: int | str) -> FetchResult:
+        if isinstance(key, int) and key >= 10:
+            await asyncio.sleep(60)
+        return row(key)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(
+            collect(range(100), slow, concurrency=3, on_results=handed.extend)
+        )
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert {result.key for result in handed} == set(range(10))
+
+
+def test_nothing_to_ask_is_no_error() -> None:
+    assert run([], good).counts == {}
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 0}, {"batch_size": 0}, {"batch_size": 51}])
+def test_impossible_numbers_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="concurrency from 1"):
+        run([1], good, **options)
+
+
+def test_a_row_and_another_outcome_contradict() -> None:
+    with pytest.raises(ValueError, match="contradict"):
+        FetchResult(1, O.NOT_FOUND, {"tmdb_id": 1})
+    with pytest.raises(ValueError, match="contradict"):
+        FetchResult(1, O.ROW)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def begin(self, stage: str, total: int | None, unit: str) -> None:
+        self.heard.append(("begin", stage, total, unit))
+
+    def advance(self, stage: str, n: int = 1) -> None:
+        self.heard.append(("advance", stage, n))
+
+    def end(self, stage: str) -> None:
+        self.heard.append(("end", stage))
+
+
+def test_progress_is_told_to_the_listener_of_the_context() -> None:
+    listener = Listener()
+    with report_progress_to(listener):
+        run(range(3), good, stage="tmdb")
+    assert listener.heard[0] == ("begin", "tmdb", 3, "films")
+    assert listener.heard.count(("advance", "tmdb", 1)) == 3
+    assert listener.heard[-1] == ("end", "tmdb")
+    assert progress() is not listener
+
+
+def test_the_logging_listener_tells_rate_and_remaining_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    seconds = iter([0.0, 5.0, 10.0, 20.0])
+    listener = LogProgress(every_seconds=10, clock=lambda: next(seconds))
+    listener.begin("tmdb", 40, "films")
+    listener.advance("tmdb", 5)
+    listener.advance("tmdb", 5)
+    listener.advance("other", 5)
+    listener.end("tmdb")
+    listener.end("tmdb")
+    assert [record.getMessage() for record in caplog.records] == [
+        "tmdb: 40 films begin",
+        "tmdb: 10 of 40 films in 10 s, 1.0 per second, about 30 s left",
+        "tmdb: ended, 10 of 40 films in 20 s, 0.5 per second, about 60 s left",
+    ]
