@@ -163,10 +163,34 @@ def build_features(details: pd.DataFrame, release_years: Sequence[str]) -> pd.Da
             "revenue_usd": revenue,
             "is_unit_suspect": is_suspect,
             "is_labelled": is_labelled,
+            "outcome_imdb_rating": np.nan,
+            "is_settled": False,
         }
     )
     asked = features["release_year"].isin([year for year in release_years if year != "undated"])
     return features.loc[asked, FEATURES.column_names].sort_values("tmdb_id", ignore_index=True)
+
+
+def add_outcomes(
+    features: pd.DataFrame, ratings: pd.DataFrame, flags: pd.DataFrame
+) -> pd.DataFrame:
+    """Put what is only known after release beside the features, as outcomes.
+
+    Args:
+        features: Rows of `build_features`.
+        ratings: `omdb_ratings` rows with `tmdb_id` and `imdb_rating`.
+        flags: `frozen_flags` rows with `tmdb_id` and `is_frozen`.
+
+    Returns:
+        The same rows with `outcome_imdb_rating` and `is_settled` filled.
+    """
+    rating = ratings.drop_duplicates("tmdb_id").set_index("tmdb_id")["imdb_rating"]
+    settled = flags.set_index("tmdb_id")["is_frozen"]
+    ids = features["tmdb_id"]
+    return features.assign(
+        outcome_imdb_rating=ids.map(rating).astype(float),
+        is_settled=ids.map(settled).fillna(False).astype(bool),
+    )
 
 
 def _normalise(details: pd.DataFrame) -> pd.DataFrame:

@@ -95,7 +95,7 @@ def apply_answers(
     """
     fields = stable_fields(contract)
     key = contract.key[0]
-    rows: list[dict[str, Any]] = []
+    rows: dict[Any, dict[str, Any]] = {}
     history: list[dict[str, Any]] = []
     changed = first = 0
     for answer in answers:
@@ -108,16 +108,18 @@ def apply_answers(
                 raise ValueError(f"film {answer.tmdb_id}: an answer with outcome row has no row")
             fresh = dict(answer.row)
             differing = changed_fields(fresh, old, fields) if old else []
-            rows.append(_row(fresh, old, fields, differing, answer, contract))
-            first += old is None
-            changed += bool(differing)
+            # Films that share an imdb id share its row: the first film's, all films' history.
+            if fresh[key] not in rows:
+                rows[fresh[key]] = _row(fresh, old, fields, differing, answer, contract)
+                first += old is None
+                changed += bool(differing)
         elif answer.outcome is FetchOutcome.NOT_FOUND and old and "gone_at" in old:
             since = (not_found_since or {}).get(answer.tmdb_id)
             if since and not old["gone_at"] and answer.fetched_at - since >= gone_after:
-                rows.append({**old, "gone_at": answer.fetched_at})
+                rows[old[key]] = {**old, "gone_at": answer.fetched_at}
         history.append(_history(answer, source, differing, is_first=old is None))
     return Refreshed(
-        rows=_frame(rows, contract),
+        rows=_frame(list(rows.values()), contract),
         history=_frame(history, REFRESH_HISTORY),
         changed=changed,
         first=first,

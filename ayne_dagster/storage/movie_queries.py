@@ -7,7 +7,7 @@ Lives here: SQL that reads. Not here: what the answers mean (`domain/refresh_pol
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -136,6 +136,10 @@ class MovieQueries:
         """When the lists were last read."""
         return self._rows("SELECT max(seen_at) AS seen_at FROM {movie_lists}", {})[0]["seen_at"]
 
+    def listed_films(self) -> list[dict[str, Any]]:
+        """The films on the lists, as plain Python values."""
+        return self._rows("SELECT * FROM {movie_lists} ORDER BY list_name, position", {})
+
     def films_per_year(self) -> pd.DataFrame:
         """Films per release year in each stage: columns release_year and one per table."""
         counts = " FULL JOIN ".join(
@@ -147,6 +151,53 @@ class MovieQueries:
         return self._frame(
             f"SELECT release_year, {columns} FROM {counts} ORDER BY release_year", {}
         )
+
+    def details_coverage(self) -> tuple[int, int]:
+        """Discovered films of the years that have any details, and how many of them have some.
+
+        A film that TMDB did not know when asked counts as done: it has none to give.
+        """
+        row = self._rows(
+            "SELECT count(*) AS discovered, "
+            "count(*) FILTER (WHERE x.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details}) OR "
+            "x.tmdb_id IN (SELECT tmdb_id FROM {refresh_history} WHERE outcome = 'not_found')) "
+            "AS detailed FROM {discovered_movies} AS x "
+            "WHERE x.release_year IN (SELECT DISTINCT release_year FROM {tmdb_details})",
+            {},
+        )[0]
+        return row["discovered"], row["detailed"]
+
+    def unit_mistakes(self) -> list[dict[str, Any]]:
+        """Films whose budget or revenue lies between 1 and 999 dollars."""
+        return self._rows(
+            "SELECT tmdb_id, title, budget_usd, revenue_usd FROM {tmdb_details} "
+            "WHERE budget_usd BETWEEN 1 AND 999 OR revenue_usd BETWEEN 1 AND 999 ORDER BY tmdb_id",
+            {},
+        )
+
+    def rows_older_than(self, contract: TableContract, now: datetime, days: int) -> int:
+        """Rows of a fetched table whose answer is older than so many days; gone films left out."""
+        alive = " AND gone_at IS NULL" if "gone_at" in contract.column_names else ""
+        return self._rows(
+            f"SELECT count(*) AS old FROM {{{contract.name}}} WHERE fetched_at < $oldest{alive}",
+            {"oldest": now - timedelta(days=days)},
+        )[0]["old"]
+
+    def forecasts_outside_interval(self) -> int:
+        """Forecasts that do not lie inside their own interval."""
+        return self._rows(
+            "SELECT count(*) AS films FROM {forecasts} "
+            "WHERE predicted_revenue_usd NOT BETWEEN lower_usd AND upper_usd",
+            {},
+        )[0]["films"]
+
+    def labelled_unit_mistakes(self) -> int:
+        """Films that carry a label although their figures are unit mistakes."""
+        return self._rows(
+            "SELECT count(*) AS films FROM {features} WHERE is_labelled AND "
+            "(is_unit_suspect OR revenue_usd < 1000)",
+            {},
+        )[0]["films"]
 
     def table_sizes(self) -> dict[str, int]:
         """Rows per asset table; tables that do not exist yet count 0."""

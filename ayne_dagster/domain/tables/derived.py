@@ -104,6 +104,19 @@ FEATURES = TableContract(
             nullable=False,
         ),
         Column("is_labelled", T.BOOLEAN, "Has an outcome that may be trained on.", nullable=False),
+        Column(
+            "outcome_imdb_rating",
+            T.DOUBLE,
+            "Outcome: IMDb rating; never a feature.",
+            minimum=0,
+            maximum=10,
+        ),
+        Column(
+            "is_settled",
+            T.BOOLEAN,
+            "Whether the film is frozen, so that its outcome is final.",
+            nullable=False,
+        ),
     ),
 )
 

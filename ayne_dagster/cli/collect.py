@@ -1,0 +1,122 @@
+"""`ayne collect`: the `collect` job over a range of release years."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.errors import say_error
+from ayne_dagster.cli.options import json_option, year_options
+
+_FETCHING = ["tmdb_details", "omdb_ratings", "frozen_flags"]
+
+
+@click.command("collect")
+@year_options
+@click.option("--max-pages", type=click.IntRange(min=1), help="Most discover pages per year.")
+@click.option("--min-votes", type=click.IntRange(min=0), help="Only films with so many TMDB votes.")
+@click.option(
+    "--refresh-limit",
+    type=click.IntRange(min=1),
+    help="Most films asked for at each service; the rest stays due.",
+)
+@click.option(
+    "--refresh-only", is_flag=True, help="Discover nothing new; only refresh what is known and due."
+)
+@click.option("--force", is_flag=True, help="Ask for everything of these years, due or not.")
+@json_option
+def command(
+    start_year: int | None,
+    end_year: int | None,
+    max_pages: int | None,
+    min_votes: int | None,
+    refresh_limit: int | None,
+    refresh_only: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Discover films and fetch what is due.
+
+    Only films that are due by their age send a request: a second call right after the first sends
+    next to none. Reaching a day's quota is no failure: what was fetched is stored, the rest stays
+    due. It runs the Dagster job `collect`, so the run shows in the UI as well.
+
+    \b
+    Examples:
+      ayne collect                                  last year to three years ahead
+      ayne collect --start-year 1990 --end-year 1999 --min-votes 100
+      ayne collect --refresh-only --refresh-limit 500
+    """
+    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
+    from ayne_dagster.domain.release_years import YEARS_AHEAD, keys_between, release_year_keys
+    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+
+    settings = load_settings()
+    today = datetime.now(UTC).date()
+    keys = release_year_keys(settings.first_release_year, today)
+    years = keys_between(start_year or today.year - 1, end_year or today.year + YEARS_AHEAD, keys)
+    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    outcome = run_job(
+        "collect",
+        years,
+        run_config=collect_run_config(
+            max_pages=max_pages, min_votes=min_votes, limit=refresh_limit, force=force,
+            refresh_only=refresh_only,
+        ),
+        assets=_FETCHING if refresh_only else None,
+        is_quiet=as_json,
+    )
+    result = {
+        "run_id": outcome.run_id,
+        "years": [years[0], years[-1]],
+        "seconds": round(outcome.seconds, 1),
+        "assets": {one.asset: one.figures for one in outcome.assets},
+        "failed_checks": outcome.failed_checks,
+    }
+    if as_json:
+        print_json(result)
+    else:
+        screen = console()
+        screen.print(
+            table(
+                f"Collected {years[0]}-{years[-1]} in {outcome.seconds:.1f} s",
+                ["asset", "requests", "inserted", "updated", "unchanged", "not found", "deferred"],
+                [
+                    [
+                        one.asset,
+                        *(
+                            one.figures.get(name)
+                            for name in ("requests", "rows inserted", "rows updated",
+                                         "rows unchanged", "not found", "deferred")
+                        ),
+                    ]
+                    for one in outcome.assets
+                ],
+            )
+        )
+        for words in outcome.failed_checks:
+            screen.print(f"[yellow]check failed:[/] {words}")
+        screen.print("\nNext: [bold]ayne status[/], [bold]ayne ui[/], [bold]ayne export[/]")
+    if any("omdb_key_works" in words and "not set" not in words for words in outcome.failed_checks):
+        say_error("OMDb refused the key: ratings were not collected, everything else was")
+        raise click.exceptions.Exit(1)
+
+
+def collect_run_config(
+    *,
+    max_pages: int | None,
+    min_votes: int | None,
+    limit: int | None,
+    force: bool,
+    refresh_only: bool,
+) -> dict[str, Any]:
+    """The run config the launchpad would show for these options."""
+    fetch = {"config": {"limit": limit, "force": force}}
+    ops: dict[str, Any] = {"tmdb_details": fetch, "omdb_ratings": fetch}
+    if not refresh_only:
+        ops["movie_lists"] = {"config": {"force": force}}
+        ops["discovered_movies"] = {
+            "config": {"min_votes": min_votes, "max_pages": max_pages, "force": force}
+        }
+    return {"ops": ops}

@@ -1,0 +1,143 @@
+"""What people see: tables, progress bars with rate and remaining time, JSON for machines.
+
+Lives here: rich. Not here: what is shown (`cli/*.py`).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output, or on standard error for what is no result."""
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None
+) -> Table:
+    """A table; columns whose every value is a number are aligned right."""
+    rows = [list(row) for row in rows]
+    made = Table(title=title, title_justify="left", title_style="bold", caption=caption,
+                 caption_justify="left", header_style="bold cyan", show_edge=False, pad_edge=False)
+    for index, name in enumerate(columns):
+        numeric = bool(rows) and all(
+            row[index] is None or isinstance(row[index], (int, float)) for row in rows
+        )
+        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_shown(value) for value in row))
+    return made
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return str(value)
+
+
+def dollars(value: float | None) -> str:
+    """An amount as people say it: 1.2 bn, 35 m, 900 k."""
+    if value is None or value != value:
+        return "-"
+    for limit, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"${value / limit:,.1f} {unit}"
+    return f"${value:,.0f}"
+
+
+class RateColumn(ProgressColumn):
+    """Things per second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, once there is one."""
+        speed = task.finished_speed or task.speed
+        unit = task.fields.get("unit", "")
+        return Text(f"{speed:,.0f} {unit}/s" if speed else "", style="cyan")
+
+
+class ProgressBars:
+    """Shows stages as bars on standard error; a `ProgressListener` of `sources/progress.py`."""
+
+    def __init__(self, *, is_quiet: bool = False) -> None:
+        shown = console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            RateColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=shown,
+            disable=is_quiet or not shown.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, stage: str, total: int | None, unit: str) -> None:
+        """A stage begins; one of the same name begins anew."""
+        if stage in self._tasks:
+            self._progress.remove_task(self._tasks[stage])
+        self._tasks[stage] = self._progress.add_task(stage, total=total, unit=unit)
+
+    def advance(self, stage: str, n: int = 1) -> None:
+        """So many more are done."""
+        self._progress.advance(self._tasks[stage], n)
+
+    def end(self, stage: str) -> None:
+        """The stage is over, finished or not."""
+        self._progress.stop_task(self._tasks[stage])

@@ -1,0 +1,169 @@
+"""Runs a Dagster job in this process: the same jobs, assets and instance as in the UI.
+
+Lives here: from job name and years to a result. Not here: options (`cli/*.py`).
+"""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ayne_dagster.cli.console import ProgressBars
+from ayne_dagster.cli.errors import RunFailed
+from ayne_dagster.settings import PROJECT_ROOT
+
+
+@dataclass(frozen=True)
+class AssetOutcome:
+    """What a run did to one asset: the figures of its materialization."""
+
+    asset: str
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What a run did.
+
+    Attributes:
+        run_id: Dagster's id of the run; the UI shows it.
+        seconds: How long it took.
+        assets: Per asset, in the order of the graph.
+        failed_checks: Checks that failed, `asset.check: reason`.
+    """
+
+    run_id: str
+    seconds: float
+    assets: list[AssetOutcome]
+    failed_checks: list[str] = field(default_factory=list)
+
+    def figure(self, asset: str, name: str) -> Any:
+        """One figure of one asset; None where the run did not have it."""
+        return next((one.figures.get(name) for one in self.assets if one.asset == asset), None)
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """Requests sent per asset."""
+        return {
+            one.asset: int(one.figures["requests"])
+            for one in self.assets
+            if "requests" in one.figures
+        }
+
+
+def use_dagster_home(home: Path) -> Path:
+    """Make `home` the Dagster instance of this process; a new one starts with our dagster.yaml."""
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    ours = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_bytes(ours.read_bytes())
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def run_job(
+    job_name: str,
+    years: Sequence[str],
+    *,
+    run_config: Mapping[str, Any] | None = None,
+    assets: Sequence[str] | None = None,
+    is_quiet: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> JobOutcome:
+    """Run a job over contiguous release years, as one run of the current Dagster instance.
+
+    Args:
+        job_name: A job of `defs/jobs.py`.
+        years: Partition keys, neighbours.
+        run_config: Options per asset: `{"ops": {...}}`.
+        assets: Only these assets of the job; None: all.
+        is_quiet: No progress bars.
+        tags: More tags of the run.
+
+    Raises:
+        RunFailed: The run failed; the message names the step and the reason.
+    """
+    # Dagster warns about parameters in beta at every import; we chose them on purpose.
+    warnings.filterwarnings("ignore", message=".*is currently in beta.*")
+    warnings.filterwarnings("ignore", message=".*is currently in preview.*")
+    import dagster as dg
+
+    from ayne_dagster.definitions import defs
+    from ayne_dagster.sources.progress import report_progress_to
+
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    started = time.monotonic()
+    job = defs().resolve_job_def(job_name)
+    with dg.DagsterInstance.get() as instance, ProgressBars(is_quiet=is_quiet) as bars:
+        with report_progress_to(bars):
+            result = job.execute_in_process(
+                instance=instance,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    **(run_config or {}),
+                },
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                tags={
+                    "dagster/asset_partition_range_start": years[0],
+                    "dagster/asset_partition_range_end": years[-1],
+                    **(tags or {}),
+                },
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise RunFailed(_why(result))
+        return JobOutcome(
+            run_id=result.run_id,
+            seconds=time.monotonic() - started,
+            assets=_figures(result),
+            failed_checks=_failed_checks(result),
+        )
+
+
+def _figures(result: Any) -> list[AssetOutcome]:
+    """The figures of each asset; a run over many years materializes each once per year alike."""
+    figures: dict[str, dict[str, Any]] = {}
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        figures.setdefault(materialization.asset_key.to_user_string(), {}).update(
+            {
+                name: value.value
+                for name, value in materialization.metadata.items()
+                if isinstance(value.value, (int, float, str)) and "](data:" not in str(value.value)
+            }
+        )
+    return [AssetOutcome(asset, values) for asset, values in figures.items()]
+
+
+def _failed_checks(result: Any) -> list[str]:
+    failed = []
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            words = "; ".join(
+                f"{name}: {value.value}" for name, value in evaluation.metadata.items()
+            )
+            failed.append(
+                f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name} ({words})"
+            )
+    return failed
+
+
+def _why(result: Any) -> str:
+    """The first failed step and the root of its error, in words."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            data = event.step_failure_data.user_failure_data
+            cause = error
+            while cause is not None and cause.cause is not None:
+                cause = cause.cause
+            words = (data.description if data else None) or (
+                cause.message.strip() if cause else "unknown reason"
+            )
+            return f"step {event.step_key} of run {result.run_id} failed: {words}"
+    return f"run {result.run_id} failed; the UI (`ayne ui`) shows its log"

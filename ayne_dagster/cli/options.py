@@ -1,0 +1,47 @@
+"""Options that several commands share.
+
+Lives here: their spelling and their checks, so that all commands refuse the same mistakes alike.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on standard output, for machines."
+)
+
+
+class YearRange(click.ParamType):
+    """`2015-2023`, or a single year."""
+
+    name = "years"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """(first, last), both inclusive."""
+        if isinstance(value, tuple):
+            return value
+        matched = re.fullmatch(r"(\d{4})(?:\s*(?:-|\.\.)\s*(\d{4}))?", value.strip())
+        if not matched:
+            self.fail(f"{value!r} is no range of years; write 2015-2023 or 2015", param, ctx)
+        first, last = int(matched[1]), int(matched[2] or matched[1])
+        if first > last:
+            self.fail(f"{value!r}: the first year is after the last", param, ctx)
+        return first, last
+
+
+YEARS = YearRange()
+
+
+def year_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--start-year` and `--end-year`."""
+    command = click.option(
+        "--end-year", type=int, help="Last release year. [default: three years ahead]"
+    )(command)
+    return click.option(
+        "--start-year", type=int, help="First release year. [default: last year]"
+    )(command)

@@ -1,0 +1,58 @@
+"""`features`: what is known of a film before its release, plus its outcome where known."""
+
+import dagster as dg
+import pandas as pd
+
+from ayne_dagster.charts.plots import plot_features
+from ayne_dagster.charts.previews import preview
+from ayne_dagster.defs.assets.frozen_flags import frozen_flags
+from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
+from ayne_dagster.defs.assets.tmdb_details import tmdb_details
+from ayne_dagster.defs.partitions import year_and_all_before
+from ayne_dagster.defs.table_assets import table_asset
+from ayne_dagster.defs.whole_partitions import add_partition_row_counts
+from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
+from ayne_dagster.domain.tables import FEATURES
+
+
+@dg.asset(
+    **table_asset(
+        FEATURES,
+        group="modelling",
+        kinds={"pandas", "duckdb"},
+        description="Only what was known before release may become an input of the model: budget, "
+        "runtime, calendar, genres, country, certification, and the track record of companies, "
+        "people and collections by films released at least 180 days before. The outcome stands "
+        "beside it: revenue, IMDb rating, and whether the film's facts have settled. Films "
+        "without a date have no features.",
+    ),
+    ins={
+        "details": dg.AssetIn(
+            tmdb_details.key,
+            partition_mapping=year_and_all_before(),
+            metadata={"columns": list(FEATURE_SOURCE_COLUMNS)},
+        ),
+        "ratings": dg.AssetIn(omdb_ratings.key, metadata={"columns": ["tmdb_id", "imdb_rating"]}),
+        "flags": dg.AssetIn(frozen_flags.key, metadata={"columns": ["tmdb_id", "is_frozen"]}),
+    },
+)
+def features(
+    context: dg.AssetExecutionContext,
+    details: pd.DataFrame,
+    ratings: pd.DataFrame,
+    flags: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """Build the features of the run's years from those years and all before."""
+    built = build_features(details, context.partition_keys)
+    frame = add_outcomes(built, ratings, flags)
+    add_partition_row_counts(context, context.asset_key, frame)
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={
+            "films": len(frame),
+            "films with an outcome": int(frame["is_labelled"].sum()),
+            "kept out as unit mistakes": int(frame["is_unit_suspect"].sum()),
+            "features": plot_features(frame),
+            "preview": preview(frame),
+        },
+    )

@@ -1,0 +1,64 @@
+"""`movie_lists`: current membership of TMDB's five lists."""
+
+import asyncio
+from datetime import timedelta
+
+import dagster as dg
+import pandas as pd
+
+from ayne_dagster.charts.plots import plot_movie_lists
+from ayne_dagster.charts.previews import preview
+from ayne_dagster.defs.run_config import ListsConfig
+from ayne_dagster.defs.services import Services
+from ayne_dagster.defs.table_assets import table_asset
+from ayne_dagster.domain.tables import MOVIE_LISTS
+from ayne_dagster.domain.tables.fetched import LIST_NAMES
+from ayne_dagster.settings import Settings
+from ayne_dagster.storage.duckdb_io_manager import load_frame
+from ayne_dagster.storage.movie_queries import MovieQueries
+
+
+@dg.asset(
+    **table_asset(
+        MOVIE_LISTS,
+        group="discovery",
+        kinds={"tmdb", "duckdb"},
+        description="Popular, top rated, upcoming, now playing and trending of the week, with the "
+        "rank and the time seen. Read again after `DISCOVERY__LISTS_INTERVAL_HOURS`.",
+    )
+)
+def movie_lists(
+    context: dg.AssetExecutionContext,
+    config: ListsConfig,
+    services: dg.ResourceParam[Services],
+    queries: dg.ResourceParam[MovieQueries],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """Read the five lists, unless they were read a short while ago."""
+    seen_at = queries.lists_seen_at()
+    fresh_until = seen_at and seen_at + timedelta(hours=settings.discovery.lists_interval_hours)
+    if fresh_until and services.now() < fresh_until and not config.force:
+        frame = load_frame(queries.warehouse, MOVIE_LISTS)
+        requests, reason = 0, f"lists are fresh until {fresh_until:%Y-%m-%d %H:%M} UTC"
+        context.log.info("%s; nothing asked", reason)
+    else:
+        pages = config.pages or settings.discovery.list_pages
+        rows, requests = asyncio.run(_read_lists(services, pages))
+        frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
+        reason = f"read {pages} pages of each list"
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={
+            "requests": requests,
+            "reason": reason,
+            "dagster/row_count": len(frame),
+            "films per list": plot_movie_lists(frame),
+            "preview": preview(frame),
+        },
+    )
+
+
+async def _read_lists(services: Services, pages: int) -> tuple[list[dict], int]:
+    async with services.tmdb() as tmdb:
+        lists = await asyncio.gather(*(tmdb.movie_list(name, pages) for name in LIST_NAMES))
+        return [row for rows in lists for row in rows], tmdb.stats.requests

@@ -1,0 +1,40 @@
+"""The jobs people and schedules start. `ayne collect` and `ayne demo` run these very jobs.
+
+Lives here: which assets go together. Not here: when (`schedules.py`, `sensors.py`).
+"""
+
+import dagster as dg
+
+from ayne_dagster.defs.partitions import release_year_partitions
+from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
+
+_MODELLING = dg.AssetSelection.assets(FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
+
+
+@dg.definitions
+def jobs() -> dg.Definitions:
+    """All jobs; each takes a range of release years."""
+    years = release_year_partitions()
+    everything = dg.AssetSelection.all()
+    return dg.Definitions(
+        jobs=[
+            dg.define_asset_job(
+                "collect",
+                selection=everything - _MODELLING,
+                partitions_def=years,
+                description="Discover films, fetch what is due, flag: the first five assets.",
+            ),
+            dg.define_asset_job(
+                "model",
+                selection=_MODELLING,
+                partitions_def=years,
+                description="Features, the model of each year, forecasts. Sends no request.",
+            ),
+            dg.define_asset_job(
+                "whole_graph",
+                selection=everything,
+                partitions_def=years,
+                description="Everything from the lists to the forecasts.",
+            ),
+        ]
+    )

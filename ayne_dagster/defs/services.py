@@ -1,0 +1,152 @@
+"""The services as resources: how a run gets a client, its budget and its clock.
+
+Lives here: from settings to clients. Not here: the clients (`sources`) and the registration with
+Dagster (`resources.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.refresh_policy import (
+    NEW,
+    OLD,
+    SETTLING,
+    UNDATED_BAND,
+    UNRELEASED,
+    YOUNG,
+    RefreshPolicy,
+)
+from ayne_dagster.settings import Settings
+from ayne_dagster.sources.omdb import OmdbClient
+from ayne_dagster.sources.request_budget import ServiceLimits, key_hash
+from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
+from ayne_dagster.sources.tmdb import TmdbClient
+
+Clock = Callable[[], datetime]
+
+
+class MissingCredential(RuntimeError):
+    """A service is needed whose key is not set."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Clients of both services with one shared request budget.
+
+    Attributes:
+        settings: Where keys, addresses and limits come from.
+        now: The platform's clock, UTC.
+    """
+
+    settings: Settings
+    now: Clock
+
+    @property
+    def has_tmdb_key(self) -> bool:
+        """Whether TMDB can be asked at all."""
+        return self.settings.tmdb.api_key is not None
+
+    @property
+    def has_omdb_key(self) -> bool:
+        """Whether OMDb can be asked at all."""
+        return self.settings.omdb.api_key is not None
+
+    def tmdb(self) -> TmdbClient:
+        """A TMDB client; use it as an async context manager.
+
+        Raises:
+            MissingCredential: No key is set.
+        """
+        section = self.settings.tmdb
+        return TmdbClient(
+            credential=_needed(section.api_key, "TMDB__API_KEY", "TMDB"),
+            credential_setting="TMDB__API_KEY",
+            base_url=section.base_url,
+            language=section.language,
+            max_connections=section.max_connections,
+            timeout_seconds=section.timeout_seconds,
+            budget=self.budget(),
+            now=self.now,
+        )
+
+    def omdb(self) -> OmdbClient:
+        """An OMDb client; use it as an async context manager.
+
+        Raises:
+            MissingCredential: No key is set.
+        """
+        section = self.settings.omdb
+        return OmdbClient(
+            credential=_needed(section.api_key, "OMDB__API_KEY", "OMDb"),
+            credential_setting="OMDB__API_KEY",
+            base_url=section.base_url,
+            max_connections=section.max_connections,
+            timeout_seconds=section.timeout_seconds,
+            budget=self.budget(),
+            now=self.now,
+        )
+
+    def budget(self) -> SqliteRequestBudget:
+        """The budget that all processes of this machine share."""
+        limits = {}
+        for source, section in (
+            (Source.TMDB, self.settings.tmdb),
+            (Source.OMDB, self.settings.omdb),
+        ):
+            limits[source.value] = ServiceLimits(
+                requests_per_second=section.requests_per_second,
+                daily_quota=section.daily_quota,
+                key_hash=key_hash(section.api_key) if section.api_key else "",
+            )
+        path = self.settings.resolve(self.settings.request_ledger)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteRequestBudget(path, limits, now=self.now)
+
+
+def refresh_policy(settings: Settings) -> RefreshPolicy:
+    """The refresh policy with the numbers of the settings."""
+    days = settings.refresh
+
+    def intervals(new: float, young: float, settling: float, old: float) -> dict[str, float]:
+        return {
+            UNRELEASED: new,
+            NEW: new,
+            YOUNG: young,
+            SETTLING: settling,
+            OLD: old,
+            UNDATED_BAND: settling,
+        }
+
+    return RefreshPolicy(
+        interval_days={
+            Source.TMDB: intervals(
+                days.tmdb_days_new,
+                days.tmdb_days_young,
+                days.tmdb_days_settling,
+                days.tmdb_days_old,
+            ),
+            Source.OMDB: intervals(
+                days.omdb_days_new,
+                days.omdb_days_young,
+                days.omdb_days_settling,
+                days.omdb_days_old,
+            ),
+        },
+        spread=days.spread,
+        frozen_recheck_days=days.frozen_recheck_days,
+        frozen_after_days=days.frozen_after_days,
+        frozen_after_cycles=days.frozen_after_cycles,
+    )
+
+
+def _needed(key: SecretStr | None, setting: str, service: str) -> SecretStr:
+    if key is None:
+        raise MissingCredential(
+            f"{setting} is not set, and {service} is needed here. Put it into .env (see "
+            ".env.example), or work without keys: `ayne demo`, `ayne ui --sandbox`"
+        )
+    return key

@@ -1,0 +1,100 @@
+"""Which years are to be walked again, and the rows of `discovered_movies` a walk gives.
+
+Lives here: the rule and the rows. Not here: the walk itself (`sources/discovery.py`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from ayne_dagster.domain.release_years import UNDATED, release_year_of
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES
+
+
+@dataclass(frozen=True)
+class WalkScope:
+    """How far a walk goes.
+
+    Attributes:
+        min_votes: Only films with at least so many votes.
+        max_pages: Most pages per year; None: all.
+    """
+
+    min_votes: int
+    max_pages: int | None
+
+    def covers(self, other: "WalkScope") -> bool:
+        """Whether a walk of this scope has seen everything one of the other scope would see."""
+        deep_enough = self.max_pages is None or (
+            other.max_pages is not None and self.max_pages >= other.max_pages
+        )
+        return deep_enough and self.min_votes <= other.min_votes
+
+
+def years_to_walk(
+    years: Sequence[str],
+    walks: Mapping[str, Mapping[str, Any]],
+    scope: WalkScope,
+    now: datetime,
+    *,
+    recent_interval: timedelta,
+    older_interval: timedelta,
+) -> list[str]:
+    """The years whose last walk is too old or was too narrow.
+
+    Args:
+        years: Partition keys; `undated` cannot be walked, films without a date match no date.
+        walks: The last walk of each year, rows of `discovery_walks`.
+        scope: What is wanted now.
+        now: The moment asked about, UTC.
+        recent_interval: How long a walk of last, this or a coming year is good for.
+        older_interval: How long a walk of an older year is good for.
+    """
+    chosen = []
+    for year in years:
+        if year == UNDATED:
+            continue
+        walk = walks.get(year)
+        interval = recent_interval if int(year) >= now.year - 1 else older_interval
+        if (
+            walk is None
+            or not WalkScope(walk["min_votes"], walk["max_pages"]).covers(scope)
+            or now - walk["walked_at"] >= interval
+        ):
+            chosen.append(year)
+    return chosen
+
+
+def discovered_rows(
+    seen: Iterable[tuple[str, Mapping[str, Any], datetime]],
+    years: Sequence[str],
+    keys: Sequence[str],
+) -> pd.DataFrame:
+    """One row per film from all its sightings.
+
+    Args:
+        seen: (source, listed film, time) triples; a later sighting's values win.
+        years: Partitions of the run; sightings of other years are left to their own runs.
+        keys: All partition keys.
+
+    Returns:
+        A frame that fulfils the contract of `discovered_movies`.
+    """
+    wanted = set(years)
+    films: dict[int, dict[str, Any]] = {}
+    for source, film, at in sorted(seen, key=lambda sighting: sighting[2]):
+        year = release_year_of(film["release_date"], keys)
+        if year not in wanted:
+            continue
+        known = films.get(film["tmdb_id"])
+        films[film["tmdb_id"]] = {
+            **{name: film.get(name) for name in DISCOVERED_MOVIES.column_names},
+            "release_year": year,
+            "sources": sorted({*(known["sources"] if known else []), source}),
+            "first_seen_at": known["first_seen_at"] if known else at,
+            "last_seen_at": at,
+        }
+    return pd.DataFrame(list(films.values()), columns=DISCOVERED_MOVIES.column_names, dtype=object)
