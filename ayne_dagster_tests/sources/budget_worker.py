@@ -31,6 +31,4 @@ async def work(path: Path, pace: float, quota: int, wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        work(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
-    )
+    asyncio.run(work(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))

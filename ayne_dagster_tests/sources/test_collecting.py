@@ -28,7 +28,8 @@ def row(key: int | str) -> FetchResult:
 
 
 def run(keys: Any, fetch: Any, **options: Any) -> CollectReport:
-    return asyncio.run(collect(keys, fetch, **{"concurrency": 4} | options))
+    settings: dict[str, Any] = {"concurrency": 4} | options
+    return asyncio.run(collect(keys, fetch, **settings))
 
 
 async def good(key: int | str) -> FetchResult:
@@ -131,8 +132,7 @@ def test_a_refused_key_stops_everything_after_handing_over_what_is_paid_for(
     assert {result.key for result in handed} == set(asked) - {70}
 
 
-def test_a_mistake_of_ours_is_raised_after_handing_over(
-) -> None:
+def test_a_mistake_of_ours_is_raised_after_handing_over() -> None:
     handed: list[FetchResult] = []
 
     async def fetch(key: int | str) -> FetchResult:

@@ -137,8 +137,6 @@ def test_a_broken_connection_is_tried_again_and_then_answers(broken: Exception) 
 
 
 def test_a_damaged_gzip_is_an_unusable_answer() -> None:
-    transport, _ = script(httpx.ConnectError("x"), GOOD)
-
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(
             200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip at all")

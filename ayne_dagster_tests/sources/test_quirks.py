@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ayne_dagster.sources import quirks
@@ -77,9 +77,7 @@ def test_minutes_are_read_in_every_form_omdb_has_used(sent: Any, read: int | Non
         (20240222, None),
     ],
 )
-def test_a_date_in_another_form_is_unknown_and_never_guessed(
-    sent: Any, read: date | None
-) -> None:
+def test_a_date_in_another_form_is_unknown_and_never_guessed(sent: Any, read: date | None) -> None:
     """For a day in 2024 the service sent `2024-02-22 18:00:03 UT`, and clients crashed."""
     assert quirks.iso_date(sent) == read
 
@@ -133,7 +131,7 @@ def test_an_imdb_id_is_tt_and_seven_to_nine_digits(sent: Any, read: str | None) 
     ],
 )
 def test_awards_are_counted_as_a_person_would(sent: Any, read: Awards) -> None:
-    """"Won 4 Oscars. 42 wins" was once read as 42 Oscars."""
+    """ "Won 4 Oscars. 42 wins" was once read as 42 Oscars."""
     assert quirks.awards(sent) == read
 
 
@@ -160,10 +158,11 @@ def test_half_a_surrogate_pair_does_not_reach_a_file() -> None:
 
 
 def test_years_of_series_stay_text_with_their_en_dash() -> None:
-    assert quirks.omdb_text("2011–2019") == "2011–2019"  # noqa: RUF001
+    assert quirks.omdb_text("2011–2019") == "2011–2019"
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+@settings(max_examples=30)
 @given(value=JSON_VALUES)
 def test_no_reader_raises_on_any_json_value(reader: Any, value: Any) -> None:
     reader(value)

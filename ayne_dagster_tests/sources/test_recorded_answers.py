@@ -80,9 +80,11 @@ def model_of(path: str) -> type[BaseModel]:
 
 def violations(row: dict[str, Any], table: TableContract, later: set[str]) -> list[str]:
     """What of a row does not fit its contract."""
-    found = [f"columns {set(row) ^ (set(table.column_names) - later)}"] if (
-        set(row) != set(table.column_names) - later
-    ) else []
+    found = (
+        [f"columns {set(row) ^ (set(table.column_names) - later)}"]
+        if (set(row) != set(table.column_names) - later)
+        else []
+    )
     for name, value in row.items():
         column = table.column(name)
         if value is None:
@@ -152,7 +154,7 @@ def check_tmdb(path: str, body: dict[str, Any]) -> None:
 
 
 def test_the_recorded_awards_are_counted_as_a_person_would() -> None:
-    """"Won 1 Oscar. 178 wins" has one Oscar in it, and "Award2 wins" is two wins."""
+    """ "Won 1 Oscar. 178 wins" has one Oscar in it, and "Award2 wins" is two wins."""
     by_id = {}
     for file in FILES:
         body = json.loads((RECORDED / file).read_text(encoding="utf-8"))["body"]
@@ -160,9 +162,7 @@ def test_the_recorded_awards_are_counted_as_a_person_would() -> None:
             row = ratings_row(TitlePayload.model_validate(body), AT)
             by_id[row["imdb_id"]] = tuple(
                 row[f"{kind}"]
-                for kind in (
-                    "oscar_wins", "oscar_nominations", "award_wins", "award_nominations"
-                )
+                for kind in ("oscar_wins", "oscar_nominations", "award_wins", "award_nominations")
             )
     assert by_id["tt1065073"] == (1, 0, 178, 220)
     assert by_id["tt0100802"] == (0, 2, 7, 16)

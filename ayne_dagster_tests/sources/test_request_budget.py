@@ -84,7 +84,7 @@ def test_the_day_ends_exactly_at_the_quota_and_begins_again_at_midnight_utc(
     budget = budgets.make(quota=3)
     acquire(budget, times=3)
     assert budget.left_today("omdb") == 0
-    with pytest.raises(QuotaExhausted, match="2026-11-20.*3 of 3"):
+    with pytest.raises(QuotaExhausted, match=r"2026-11-20.*3 of 3"):
         acquire(budget)
     assert budget.status()[0].used == 3
     budgets.clock.time = datetime(2026, 11, 21, 0, 0, 0, tzinfo=UTC)
@@ -194,9 +194,7 @@ def test_a_damaged_ledger_names_the_file_and_what_to_do(tmp_path: Path) -> None:
 
 def test_a_ledger_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "budget.sqlite").mkdir()
-    budget = SqliteRequestBudget(
-        tmp_path / "budget.sqlite", {"omdb": ServiceLimits()}, now=Clock()
-    )
+    budget = SqliteRequestBudget(tmp_path / "budget.sqlite", {"omdb": ServiceLimits()}, now=Clock())
     with pytest.raises(LedgerUnusable, match="check that its folder"):
         budget.status()
 

@@ -1,0 +1,128 @@
+"""The clients against the sandbox: a real process, real sockets, real time."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from ayne_dagster.domain.outcomes import FetchOutcome
+from ayne_dagster.sources.collecting import CollectReport, collect
+from ayne_dagster.sources.discovery import DiscoverWalk
+from ayne_dagster.sources.failures import BadCredential
+from ayne_dagster.sources.omdb import OmdbClient
+from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
+from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
+from ayne_dagster.sources.tmdb import LIST_PATHS, TmdbClient
+
+server = pytest.importorskip("ayne_dagster.sandbox.server")
+config = pytest.importorskip("ayne_dagster.sandbox.config")
+
+QUOTA = 30
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Any]:
+    settings = config.SandboxConfig(
+        films=600, omdb_daily_quota=QUOTA, tmdb_requests_per_second=0, frozen_world=True
+    )
+    with server.running_sandbox(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def budget(tmp_path: Path, sandbox: Any) -> Iterator[RequestBudget]:
+    ledger = SqliteRequestBudget(
+        tmp_path / "budget.sqlite",
+        {
+            "tmdb": ServiceLimits(),
+            "omdb": ServiceLimits(None, 1000, key_hash(SecretStr(sandbox.omdb_key))),
+        },
+        now=now,
+    )
+    yield ledger
+    ledger.close()
+
+
+def tmdb_client(sandbox: Any, budget: RequestBudget, key: str | None = None) -> TmdbClient:
+    return TmdbClient(
+        credential=SecretStr(key or sandbox.tmdb_key), base_url=sandbox.tmdb_base_url,
+        budget=budget, now=now,
+    )  # fmt: skip
+
+
+def discover(sandbox: Any, budget: RequestBudget, **options: Any) -> DiscoverWalk:
+    async def run() -> DiscoverWalk:
+        async with tmdb_client(sandbox, budget) as tmdb:
+            return await tmdb.discover_window(date(1950, 1, 1), date(2035, 12, 31), **options)
+
+    return asyncio.run(run())
+
+
+def test_every_key_of_the_sandbox_is_good_and_another_is_refused(
+    sandbox: Any, budget: RequestBudget
+) -> None:
+    async def check(key: str) -> None:
+        async with tmdb_client(sandbox, budget, key) as tmdb:
+            await tmdb.check_credential()
+
+    for key in sandbox.config.tmdb_keys:
+        asyncio.run(check(key))
+    with pytest.raises(BadCredential):
+        asyncio.run(check("0" * 32))
+
+
+def test_split_and_unsplit_walks_see_the_same_films(sandbox: Any, budget: RequestBudget) -> None:
+    whole = discover(sandbox, budget)
+    split = discover(sandbox, budget, max_window_pages=4)
+    assert whole.films_seen > 500
+    assert whole.gap == split.gap == 0
+    assert not whole.is_truncated
+    assert not split.is_truncated
+    assert split.windows > 4
+    assert {r["tmdb_id"] for r in whole.rows} == {r["tmdb_id"] for r in split.rows}
+
+
+def test_all_five_lists_are_read(sandbox: Any, budget: RequestBudget) -> None:
+    async def run() -> None:
+        async with tmdb_client(sandbox, budget) as tmdb:
+            for name in LIST_PATHS:
+                rows = await tmdb.movie_list(name, 2)
+                # Of 600 films none may be coming next week.
+                assert rows or name in ("upcoming", "now_playing")
+                assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
+
+    asyncio.run(run())
+
+
+def test_films_become_rows_and_the_quota_of_the_day_defers_the_rest(
+    sandbox: Any, budget: RequestBudget
+) -> None:
+    ids = [row["tmdb_id"] for row in discover(sandbox, budget, max_pages=4).rows]
+
+    async def run() -> tuple[CollectReport, CollectReport]:
+        async with tmdb_client(sandbox, budget) as tmdb:
+            films = await collect([*ids, 999_999_999], tmdb.movie, concurrency=8)
+        titles = [row["imdb_id"] for row in films.rows if row["imdb_id"]]
+        async with OmdbClient(
+            credential=SecretStr(sandbox.omdb_key), base_url=sandbox.omdb_base_url,
+            budget=budget, now=now,
+        ) as omdb:  # fmt: skip
+            return films, await collect(titles, omdb.title, concurrency=4)
+
+    films, ratings = asyncio.run(run())
+    assert films.counts[FetchOutcome.ROW] == len(ids) == 80
+    assert films.counts[FetchOutcome.NOT_FOUND] == 1
+    assert films.requests == 81
+    answered = sum(n for outcome, n in ratings.counts.items() if outcome.is_answer)
+    assert 0 < answered <= QUOTA
+    assert ratings.deferred > 0
+    assert "limit" in (ratings.stopped_by or "").lower()
+    assert budget.left_today("omdb") == 0

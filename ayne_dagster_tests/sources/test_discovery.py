@@ -1,0 +1,260 @@
+"""Walking discover: splitting, drift, caps, and the record of what could not be seen."""
+
+import asyncio
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from ayne_dagster.sources.discovery import DiscoverWalk, Window
+from ayne_dagster.sources.failures import ServiceUnavailable
+from ayne_dagster.sources.languages import TMDB_LANGUAGES
+from ayne_dagster.sources.tmdb import TmdbClient
+from ayne_dagster_tests.sources.fakes import TMDB_KEY, Clock, CountingBudget, json_answer
+
+LAST_PAGE = 500
+
+
+class FakeDiscover:
+    """Films with a date, a language and votes, 20 a page, in the order asked for."""
+
+    def __init__(self, films: list[dict[str, Any]]) -> None:
+        self.films = films
+        self.asked: list[dict[str, str]] = []
+        self.broken_page: int | None = None
+        self.hidden_once: set[int] = set()
+        self.answers: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = {}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        params = dict(request.url.params.multi_items())
+        self.asked.append(params)
+        page = int(params["page"])
+        assert 1 <= page <= LAST_PAGE
+        assert "region" not in params
+        if page == self.broken_page:
+            return json_answer({"success": False, "status_code": 11}, 500)
+        found = self.found(params)
+        shown = found[20 * (page - 1) : 20 * page]
+        hidden = [film for film in shown if film["id"] in self.hidden_once]
+        for film in hidden:  # moved to a page that was already read: its neighbour comes twice
+            self.hidden_once.discard(film["id"])
+            shown = [other if other is not film else shown[0] for other in shown]
+        return json_answer(
+            {
+                "page": page,
+                "results": shown,
+                "total_pages": max(-(-len(found) // 20), 1),
+                "total_results": len(found),
+            }
+        )
+
+    def found(self, params: dict[str, str]) -> list[dict[str, Any]]:
+        query = tuple(sorted((k, v) for k, v in params.items() if k not in ("page", "api_key")))
+        if query not in self.answers:
+            found = [film for film in self.films if self.fits(film, params)]
+            if params["sort_by"] == "popularity.desc":
+                found.sort(key=lambda film: -film["popularity"])
+            else:
+                assert params["sort_by"] == "primary_release_date.asc"
+                found.sort(key=lambda film: film["release_date"])
+            self.answers[query] = found
+        return self.answers[query]
+
+    @staticmethod
+    def fits(film: dict[str, Any], params: dict[str, str]) -> bool:
+        return (
+            params["primary_release_date.gte"]
+            <= film["release_date"]
+            <= params["primary_release_date.lte"]
+            and film["vote_count"] >= int(params.get("vote_count.gte", 0))
+            and film["vote_count"] <= int(params.get("vote_count.lte", 10**9))
+            and film["original_language"]
+            == params.get("with_original_language", film["original_language"])
+        )
+
+
+def film(tmdb_id: int, day: date, *, language: str = "en", votes: int = 0) -> dict[str, Any]:
+    return {
+        "id": tmdb_id,
+        "title": f"Film {tmdb_id}",
+        "release_date": day.isoformat(),
+        "original_language": language,
+        "vote_count": votes,
+        "vote_average": 5.0 if votes else 0.0,
+        "popularity": float(tmdb_id % 97),
+    }
+
+
+def spread(count: int, days: int = 365) -> list[dict[str, Any]]:
+    first = date(2020, 1, 1)
+    step = days / (count + 1)
+    return [film(n, first + timedelta(days=int(n * step))) for n in range(1, count + 1)]
+
+
+def walk(service: FakeDiscover, **options: Any) -> DiscoverWalk:
+    clock = Clock()
+
+    async def run() -> DiscoverWalk:
+        async with TmdbClient(
+            credential=SecretStr(TMDB_KEY), budget=CountingBudget(), now=clock,
+            transport=httpx.MockTransport(service), sleep=clock.sleep,
+        ) as tmdb:  # fmt: skip
+            return await tmdb.discover_year(2020, **options)
+
+    return asyncio.run(run())
+
+
+def ids(found: DiscoverWalk) -> set[int]:
+    return {row["tmdb_id"] for row in found.rows}
+
+
+def test_a_small_year_is_one_window_and_no_page_is_asked_for_twice() -> None:
+    """Page 1 was once fetched twice, for its total and for its films."""
+    service = FakeDiscover(spread(95))
+    found = walk(service)
+    assert ids(found) == set(range(1, 96))
+    assert (found.windows, found.requests, found.is_truncated, found.gap) == (1, 5, False, 0)
+    assert (found.films_reported, found.films_seen) == (95, 95)
+    assert sorted(int(asked["page"]) for asked in service.asked) == [1, 2, 3, 4, 5]
+    assert found.rows[0]["sources"] == ["discover"]
+    assert service.asked[0]["include_adult"] == "false"
+
+
+def test_an_empty_year_is_one_request() -> None:
+    found = walk(FakeDiscover([]))
+    assert (found.rows, found.requests, found.films_reported) == ([], 1, 0)
+
+
+def test_a_window_too_large_is_halved_until_every_part_can_be_seen() -> None:
+    service = FakeDiscover(spread(400))
+    found = walk(service, max_window_pages=3)
+    assert ids(found) == set(range(1, 401))
+    assert found.windows >= 7
+    assert not found.is_truncated
+    assert found.films_reported == 400
+    asked = Counter(tuple(sorted(params.items())) for params in service.asked)
+    assert max(asked.values()) == 1
+    # A window that is split costs its first page; a part never asks beyond the limit.
+    assert max(int(params["page"]) for params in service.asked) <= 3
+
+
+def test_a_day_too_large_is_split_by_language_and_then_by_votes() -> None:
+    day = date(2020, 1, 1)
+    films = [film(n, day, language="en", votes=n % 7 * 40) for n in range(1, 151)]
+    films += [film(n, day, language="fr") for n in range(200, 220)]
+    found = walk(FakeDiscover(films), max_window_pages=2, languages=("en", "fr"))
+    assert ids(found) == {one["id"] for one in films}
+    assert not found.is_truncated
+    assert found.gap == 0
+
+
+def test_films_of_a_language_nobody_listed_are_a_gap_and_not_a_silence() -> None:
+    day = date(2020, 1, 1)
+    films = [film(n, day) for n in range(1, 31)]
+    films += [film(n, day, language="qq") for n in range(100, 130)]
+    found = walk(FakeDiscover(films), max_window_pages=2, languages=("en",))
+    assert (found.films_seen, found.films_reported, found.gap) == (30, 60, 30)
+    assert found.is_truncated
+
+
+def test_what_cannot_be_split_any_further_is_said_to_be_truncated() -> None:
+    films = [film(n, date(2020, 1, 1), votes=5) for n in range(1, 10_101)]
+    service = FakeDiscover(films)
+    found = walk(service, languages=("en",))
+    assert found.is_truncated
+    assert found.films_seen == 10_000
+    assert found.gap == 100
+
+
+def test_films_that_moved_between_pages_are_found_by_walking_once_more() -> None:
+    """The service is no snapshot: a film seen on two pages means another one on none."""
+    service = FakeDiscover(spread(95))
+    service.hidden_once = {33, 71}
+    found = walk(service)
+    assert ids(found) == set(range(1, 96))
+    assert found.requests == 10
+    assert found.gap == 0
+
+
+def test_a_gap_that_stays_is_recorded_after_one_more_walk() -> None:
+    class Lossy(FakeDiscover):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            self.hidden_once = {50}
+            return super().__call__(request)
+
+    service = Lossy(spread(95))
+    found = walk(service)
+    assert (found.films_seen, found.films_reported, found.gap) == (94, 95, 1)
+    assert found.requests == 10
+    assert not found.is_truncated
+
+
+def test_a_page_that_fails_fails_the_walk() -> None:
+    """A failed page was once logged and dropped, and twenty films were never discovered."""
+    service = FakeDiscover(spread(95))
+    service.broken_page = 3
+    with pytest.raises(ServiceUnavailable):
+        walk(service)
+
+
+def test_few_pages_bring_the_best_known_films_and_are_truncated() -> None:
+    service = FakeDiscover(spread(300))
+    found = walk(service, max_pages=2)
+    best = sorted(service.films, key=lambda one: -one["popularity"])[:40]
+    assert ids(found) == {one["id"] for one in best}
+    assert found.is_truncated
+    assert found.requests == 2
+    assert found.gap == 260
+
+
+def test_a_cap_that_is_not_reached_truncates_nothing() -> None:
+    found = walk(FakeDiscover(spread(30)), max_pages=5)
+    assert (found.films_seen, found.requests, found.is_truncated) == (30, 2, False)
+
+
+def test_a_large_cap_ends_a_walk_in_windows() -> None:
+    service = FakeDiscover(spread(400))
+    found = walk(service, max_window_pages=3, max_pages=10)
+    assert len(service.asked) == found.requests <= 10
+    assert found.is_truncated
+
+
+def test_a_cap_of_no_pages_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_pages"):
+        walk(FakeDiscover([]), max_pages=0)
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    async def run() -> None:
+        async with TmdbClient(
+            credential=SecretStr(TMDB_KEY), budget=CountingBudget(), now=Clock()
+        ) as tmdb:
+            await tmdb.discover_window(date(2020, 1, 2), date(2020, 1, 1))
+
+    with pytest.raises(ValueError, match="before it begins"):
+        asyncio.run(run())
+
+
+def test_min_votes_are_asked_for() -> None:
+    service = FakeDiscover([film(n, date(2020, 3, 1), votes=n) for n in range(1, 11)])
+    assert ids(walk(service, min_votes=6)) == {6, 7, 8, 9, 10}
+
+
+def test_parts_make_up_their_window_exactly() -> None:
+    year = Window(date(2020, 1, 1), date(2020, 12, 31), min_votes=10)
+    one, other = year.parts(("en",))
+    assert one.first_day == year.first_day
+    assert other.first_day - one.last_day == timedelta(days=1)
+    assert other.last_day == year.last_day
+    day = Window(date(2020, 1, 1), date(2020, 1, 1), language="en")
+    low, high = day.parts(())
+    assert (low.min_votes, low.max_votes, high.min_votes, high.max_votes) == (0, 0, 1, None)
+    assert low.parts(()) == []
+
+
+def test_languages_are_codes_and_each_once() -> None:
+    assert len(set(TMDB_LANGUAGES)) == len(TMDB_LANGUAGES) > 180
+    assert all(len(code) == 2 and code.islower() for code in TMDB_LANGUAGES)
