@@ -7,6 +7,7 @@ from ayne_dagster.charts import theme
 
 TOP = 15
 _TITLE_LENGTH = 34
+_MARGIN = 1.3
 
 
 def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
@@ -27,7 +28,7 @@ def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
     figure, (axes,) = theme.new_figure(
         f"The {len(top)} largest of {len(forecasts):,} forecasts", height=1.6 + 0.3 * len(top)
     )
-    axes.barh(rows, upper - lower, left=lower, height=0.55, color=theme.PALE, label="80 % interval")
+    axes.barh(rows, upper - lower, left=lower, height=0.5, color=theme.PALE, label="80 % interval")
     axes.scatter(predicted, rows, s=42, color=theme.BLUE, zorder=3, label="forecast")
     outcome = pd.to_numeric(top["revenue_usd"]).to_numpy(dtype=float, na_value=np.nan)
     is_known = ~np.isnan(outcome)
@@ -49,9 +50,10 @@ def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
     ]
     axes.set_yticks(rows, titles)
     axes.set_xscale("log")
+    axes.set_xlim(max(float(lower.min()), 1.0) / _MARGIN, float(upper.max()) * _MARGIN)
     axes.margins(y=0.02)
     theme.dollar_axis(axes, "x")
     theme.label_axes(axes, x="worldwide revenue, US dollars")
     theme.light_grid(axes, "x")
-    theme.add_legend(axes, loc="upper center", bbox_to_anchor=(0.35, -0.1), ncols=3)
+    theme.add_legend(figure, loc="outside lower center", ncols=3)
     return theme.to_png(figure)

@@ -32,18 +32,18 @@ def plot_frozen_flags(frozen_flags: pd.DataFrame, now: datetime) -> bytes:
     frozen = frozen_flags[is_frozen]["age_band"].value_counts().reindex(names, fill_value=0)
     bands.barh(names, awake, color=theme.BLUE, label="refreshed")
     bands.barh(names, frozen, left=awake, color=theme.SKY, label="frozen")
-    theme.label_axes(bands, x="films", title="age since release")
+    theme.label_axes(bands, x="films by age since release")
     theme.light_grid(bands, "x")
-    theme.add_legend(bands, loc="lower right")
+    theme.add_legend(bands, loc="upper right", bbox_to_anchor=(1, 1.15), ncols=2, columnspacing=1)
 
     days = days_until_due(frozen_flags, now)
     edges = np.arange(0, DAYS_AHEAD + 7, 7)
     per_week = np.histogram(days[(days > 0) & (days <= edges[-1])], bins=edges)[0]
     weeks.bar([-0.8], [int((days <= 0).sum())], width=0.8, color=theme.RED)
     weeks.bar(np.arange(len(per_week)) + 0.5, per_week, width=0.8, color=theme.BLUE)
-    weeks.set_xticks([-0.8, 0.5, 4.5, 8.5, 12.5], ["now", "week 1", "5", "9", "13"])
+    weeks.set_xticks([-0.8, 0.5, 4.5, 8.5, 12.5], ["now", "1", "5", "9", "13"])
     theme.whole_numbers(weeks, "y")
-    theme.label_axes(weeks, y="films", title="first source due")
+    theme.label_axes(weeks, x="weeks from now", y="films", title="when the first source is due")
     theme.light_grid(weeks, "y")
     return theme.to_png(figure)
 

@@ -6,10 +6,11 @@ import pandas as pd
 from ayne_dagster.charts import theme
 
 _SCALES = (
-    ("imdb_rating", "IMDb (of 10, times 10)", 10.0, theme.ORANGE),
+    ("imdb_rating", "IMDb (times 10)", 10.0, theme.ORANGE),
     ("rotten_tomatoes_percent", "Rotten Tomatoes (%)", 1.0, theme.RED),
     ("metascore", "Metacritic (of 100)", 1.0, theme.BLUE),
 )
+_HEADROOM = 1.18
 
 
 def plot_omdb_ratings(omdb_ratings: pd.DataFrame) -> bytes:
@@ -32,8 +33,9 @@ def plot_omdb_ratings(omdb_ratings: pd.DataFrame) -> bytes:
         theme.light_grid(axes, "y")
         if marks.empty:
             continue
-        # Half a point off, so that a mark of exactly 100 falls into the last bar.
-        axes.hist(marks, bins=list(np.arange(0, 101, 5) + 0.001), color=colour)
+        counts = axes.hist(marks, bins=list(range(0, 101, 5)), color=colour)[0]
+        axes.set_ylim(0, float(np.max(counts)) * _HEADROOM)
+        theme.whole_numbers(axes, "y")
         median = float(marks.median())
         axes.axvline(median, color=theme.INK, linewidth=1.5, linestyle="--")
         axes.annotate(

@@ -79,8 +79,8 @@ def light_grid(axes: "Axes", along: str) -> None:
     axes.grid(visible=True, axis=along, color=PALE, linewidth=0.8)  # pyright: ignore[reportArgumentType]
 
 
-def add_legend(axes: "Axes", **placement: Any) -> None:
-    """A legend without a frame, placed as matplotlib's `Axes.legend` takes it."""
+def add_legend(axes: "Axes | Figure", **placement: Any) -> None:
+    """A legend without a frame, placed as matplotlib's `legend` takes it."""
     axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=INK, **placement)
 
 

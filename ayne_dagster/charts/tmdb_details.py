@@ -48,7 +48,7 @@ def plot_tmdb_details(tmdb_details: pd.DataFrame) -> bytes:
     else:
         earned.barh(list(medians.index), medians, color=theme.GREEN)
         theme.dollar_axis(earned, "x")
-        theme.label_axes(earned, x="US dollars", title="median worldwide revenue by genre")
+        theme.label_axes(earned, x="worldwide, US dollars", title="median revenue by genre")
     for axes in (known, earned):
         theme.light_grid(axes, "x")
     return theme.to_png(figure)

@@ -28,7 +28,7 @@ def plot_predictions(predictions: pd.DataFrame, year: int) -> bytes:
     is_inside = (actual >= lower) & (actual <= upper)
 
     figure, (axes,) = theme.new_figure(
-        f"{year}: {len(actual):,} films, {is_inside.mean():.0%} inside their 80 % interval",
+        f"{year}: {len(actual):,} films, {100 * is_inside.mean():.0f} % inside their 80 % interval",
         height=6.2,
     )
     axes.vlines(actual, lower, upper, color=theme.PALE, linewidth=0.8, zorder=1)

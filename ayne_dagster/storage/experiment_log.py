@@ -1,10 +1,9 @@
 """MLflow behind a few methods: keep the model of a year, find it again, load it safely.
 
-Lives here: where models go and how they come back. Not here: training and scores (`domain`), and
-which model a year uses (`trained_model`). MLflow takes seconds to import: only inside functions.
+Lives here: the store, its runs and records. Not here: a model's files (`model_files.py`), training
+and scores (`domain`), which model a year uses (`trained_model`). MLflow takes seconds to import: only inside functions.
 """
 
-import json
 import logging
 import os
 import tempfile
@@ -17,20 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from ayne_dagster.domain.revenue_model import RevenueModel
 from ayne_dagster.domain.year_model import YearModel
+from ayne_dagster.storage.model_files import (
+    TREES_FILE,
+    ModelNotFoundError,
+    load_model_files,
+    save_model_files,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-TRUSTED_TYPES: tuple[str, ...] = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-)
-"""The only type beyond those skops trusts by itself that a stored model may be made of.
-
-The list is ours on purpose: MLflow reads it from the model's own folder, so that a crafted model
-could name what it likes, which is why MLflow 3.17 calls even skops loading unsafe."""
-
-TREES_FILE = "model.skops"
-DESCRIPTION_FILE = "revenue_model.json"
 INIT_LOCK_SECONDS = 120
 """Creating the store's tables took 3-9 s; two processes at once must wait, not fail."""
 
@@ -38,14 +33,6 @@ _YEAR_TAG = "release_year"
 _FINGERPRINT_TAG = "data_fingerprint"
 _PARAMETERS_TAG = "parameters_hash"
 _SQLITE_PREFIX = "sqlite:///"
-
-
-class UntrustedModelError(RuntimeError):
-    """A stored model is made of types the platform does not load."""
-
-
-class ModelNotFoundError(LookupError):
-    """The store has no such model, or its files are gone."""
 
 
 class ExperimentLog:
@@ -108,7 +95,10 @@ class ExperimentLog:
                 model_type="regressor",
             )
             try:
-                self._store_files(year_model.model, logged.model_id, run_id)
+                with tempfile.TemporaryDirectory() as temporary:
+                    folder = Path(temporary) / "model"
+                    save_model_files(year_model.model, folder, logged.model_id, run_id)
+                    self._client.log_model_artifacts(logged.model_id, str(folder))
                 self._log_numbers(run_id, logged.model_id, year_model, parameters)
                 self._log_figures(run_id, figures or {})
             except BaseException:
@@ -171,11 +161,7 @@ class ExperimentLog:
             UntrustedModelError: It is made of other types than `TRUSTED_TYPES`.
         """
         folder = _folder(self._logged_model(model_uri).artifact_location)
-        try:
-            description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-        except FileNotFoundError as missing:
-            raise ModelNotFoundError(f"the files of {model_uri} are gone: {folder}") from missing
-        return RevenueModel.from_description(load_trees(folder / TREES_FILE), description)
+        return load_model_files(folder)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -241,25 +227,6 @@ class ExperimentLog:
                 raise
             raise ModelNotFoundError(f"the store has no model {model_uri}") from error
 
-    def _store_files(self, model: RevenueModel, model_id: str, run_id: str) -> None:
-        """Write the trees (skops), the description (JSON) and MLflow's own files."""
-        from mlflow.models import Model
-        from mlflow.sklearn import save_model
-
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "model"
-            save_model(
-                model.estimator,
-                str(folder),
-                mlflow_model=Model(run_id=run_id, model_id=model_id),
-                serialization_format="skops",
-                skops_trusted_types=list(TRUSTED_TYPES),
-                pip_requirements=_pip_requirements(),
-            )
-            text = json.dumps(model.as_description(), indent=2, sort_keys=True)
-            (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
-            self._client.log_model_artifacts(model_id, str(folder))
-
     def _log_numbers(
         self, run_id: str, model_id: str, year_model: YearModel, parameters: Mapping[str, Any]
     ) -> None:
@@ -284,28 +251,6 @@ class ExperimentLog:
                 self._client.log_artifact(run_id, str(path), "figures")
 
 
-def load_trees(path: Path) -> Any:
-    """Load trees that skops stored, of trusted types only.
-
-    Raises:
-        UntrustedModelError: The file holds another type, or no tree model at all.
-        ModelNotFoundError: There is no such file.
-    """
-    import skops.io
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    if not path.exists():
-        raise ModelNotFoundError(f"there is no stored model at {path}")
-    try:
-        trees = skops.io.load(path, trusted=list(TRUSTED_TYPES))
-    except UntrustedTypesFoundException as error:
-        raise UntrustedModelError(f"{path} is not loaded: {error}") from error
-    if not isinstance(trees, HistGradientBoostingRegressor):
-        raise UntrustedModelError(f"{path} holds a {type(trees).__name__}, no trees of ours")
-    return trees
-
-
 def _metrics(year_model: YearModel) -> dict[str, float]:
     """The numbers of a year that have a value."""
     counts = {"train_films": year_model.train_films, "test_films": year_model.test_films}
@@ -322,13 +267,6 @@ def _folder(artifact_location: str) -> Path:
     import mlflow.artifacts
 
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_location))
-
-
-def _pip_requirements() -> list[str]:
-    """What a loader needs; stated, because MLflow takes 9 s to find out by itself."""
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "numpy", "pandas")]
 
 
 def _import_quietly() -> None:

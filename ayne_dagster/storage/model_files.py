@@ -1,0 +1,100 @@
+"""A model as a folder of files, written and read without pickle.
+
+Lives here: the trees (skops), the rest of the model (JSON), and which types may be loaded. Not
+here: where the folder is kept (`experiment_log.py`).
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ayne_dagster.domain.revenue_model import RevenueModel
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""The only type beyond those skops trusts by itself that a stored model may be made of.
+
+The list is ours on purpose: MLflow reads it from the model's own folder, so that a crafted model
+could name what it likes, which is why MLflow 3.17 calls even skops loading unsafe."""
+
+TREES_FILE = "model.skops"
+DESCRIPTION_FILE = "revenue_model.json"
+
+
+class UntrustedModelError(RuntimeError):
+    """A stored model is made of types the platform does not load."""
+
+
+class ModelNotFoundError(LookupError):
+    """The store has no such model, or its files are gone."""
+
+
+def save_model_files(model: RevenueModel, folder: Path, model_id: str, run_id: str) -> None:
+    """Write a model to a new folder, together with the files MLflow shows it by.
+
+    Args:
+        model: The model.
+        folder: The folder to make; it must not exist.
+        model_id: MLflow's id of the model.
+        run_id: MLflow's id of the run that made it.
+    """
+    from mlflow.models import Model
+    from mlflow.sklearn import save_model
+
+    save_model(
+        model.estimator,
+        str(folder),
+        mlflow_model=Model(run_id=run_id, model_id=model_id),
+        serialization_format="skops",
+        skops_trusted_types=list(TRUSTED_TYPES),
+        pip_requirements=_pip_requirements(),
+    )
+    text = json.dumps(model.as_description(), indent=2, sort_keys=True)
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_model_files(folder: Path) -> RevenueModel:
+    """Read what `save_model_files` wrote; nothing is unpickled.
+
+    Raises:
+        ModelNotFoundError: The folder or one of its files is not there.
+        UntrustedModelError: The trees are of other types than `TRUSTED_TYPES`.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise ModelNotFoundError(f"the files of the model are gone: {folder}") from missing
+    return RevenueModel.from_description(load_trees(folder / TREES_FILE), description)
+
+
+def load_trees(path: Path) -> "HistGradientBoostingRegressor":
+    """Load trees that skops stored, of trusted types only.
+
+    Raises:
+        UntrustedModelError: The file holds another type, or no tree model at all.
+        ModelNotFoundError: There is no such file.
+    """
+    import skops.io
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    if not path.exists():
+        raise ModelNotFoundError(f"there is no stored model at {path}")
+    try:
+        trees = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise UntrustedModelError(f"{path} is not loaded: {error}") from error
+    if not isinstance(trees, HistGradientBoostingRegressor):
+        raise UntrustedModelError(f"{path} holds a {type(trees).__name__}, no trees of ours")
+    return trees
+
+
+def _pip_requirements() -> list[str]:
+    """What a loader needs; stated, because MLflow takes 9 s to find out by itself."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "numpy", "pandas")]
