@@ -100,5 +100,22 @@ class AdminRoutes:
                 "films_by_year": by_year,
                 "films_with_imdb_id": sum(i is not None for i in columns.imdb_id),
                 "films_with_ratings": int(columns.has_rating.sum()),
+                "rated_imdb_ids_by_year": self._rated_imdb_ids_by_year(),
             }
         )
+
+    def _rated_imdb_ids_by_year(self) -> dict[str, int]:
+        """Count different imdb ids with ratings; one on two films belongs to the lower film id."""
+        columns = self._catalogue.columns
+        days = columns.release_day.tolist()
+        rated = columns.has_rating.tolist()
+        first: dict[str, tuple[int, int]] = {}
+        for film, imdb_id, day, has_rating in zip(
+            columns.film_id.tolist(), columns.imdb_id, days, rated, strict=True
+        ):
+            if imdb_id is not None and has_rating:
+                first[imdb_id] = min(first.get(imdb_id, (film, day)), (film, day))
+        years = Counter(
+            str(date.fromordinal(day).year) if day else "undated" for _, day in first.values()
+        )
+        return dict(sorted(years.items()))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -18,12 +17,12 @@ from ayne_dagster.sandbox.catalogue import GENRE_BIT, FilmColumns, Floats, Ints
 from ayne_dagster.sandbox.film_records import (
     Collection,
     Company,
-    Credit,
     Credits,
     Film,
     Keyword,
     Rating,
 )
+from ayne_dagster.sandbox.generated_names import invent_company, invent_credit
 from ayne_dagster.sandbox.hashing import mix, pick_hex
 from ayne_dagster.sandbox.reference_data import COUNTRIES, LANGUAGES, US_CERTIFICATIONS
 
@@ -161,7 +160,7 @@ class GeneratedRecords:
         bits = mix(drawn.seed, 5, int(drawn.draw[row]))
         people = list(dict.fromkeys(drawn.cast[row].tolist()))[: 5 + bits % 11]
         cast = tuple(
-            _credit(
+            invent_credit(
                 _PERSON_ID_BASE + person,
                 "Acting",
                 character=words.CHARACTERS[(bits + person + 7 * order) % len(words.CHARACTERS)],
@@ -169,10 +168,12 @@ class GeneratedRecords:
             )
             for order, person in enumerate(people)
         )
-        crew = [_credit(_DIRECTOR_ID_BASE + int(drawn.director[row]), "Directing", job="Director")]
+        crew = [
+            invent_credit(_DIRECTOR_ID_BASE + int(drawn.director[row]), "Directing", job="Director")
+        ]
         for turn, (job, department) in enumerate(_CREW_JOBS[: 1 + (bits >> 8) % 5]):
             person = mix(bits, turn) % max(200, len(drawn.film_id))
-            crew.append(_credit(_PERSON_ID_BASE + person, department, job=job))
+            crew.append(invent_credit(_PERSON_ID_BASE + person, department, job=job))
         return Credits(cast, tuple(crew))
 
     def keywords(self, row: int) -> tuple[Keyword, ...]:
@@ -236,7 +237,7 @@ class GeneratedRecords:
     def _companies(self, row: int, bits: int, country: str) -> tuple[Company, ...]:
         places = [int(self._drawn.company[row])]
         places += [mix(bits, 9, turn) % self._company_count for turn in range((bits >> 36) % 3)]
-        return tuple(_company(place, country) for place in dict.fromkeys(places))
+        return tuple(invent_company(place, country) for place in dict.fromkeys(places))
 
     def _collection(self, row: int) -> Collection | None:
         place = int(self._drawn.collection[row])
@@ -245,7 +246,8 @@ class GeneratedRecords:
         noun = words.NOUNS[place % len(words.NOUNS)]
         where = words.PLACES[(place // len(words.NOUNS)) % len(words.PLACES)]
         path = f"/{pick_hex(mix(place, 11), 27)}.jpg"
-        return Collection(800_000 + place, f"{where} {noun} Collection", path, None)
+        backdrop = f"/{pick_hex(mix(place, 13), 27)}.jpg" if place % 4 else None
+        return Collection(800_000 + place, f"{where} {noun} Collection", path, backdrop)
 
     def _certification(self, row: int, bits: int) -> str:
         """Return a US certification: grown-up genres get stricter ones, many films have none."""
@@ -257,49 +259,6 @@ class GeneratedRecords:
         if chance < 68:
             return US_CERTIFICATIONS[0]
         return US_CERTIFICATIONS[1 if chance < 86 else 2 if chance < 95 else 3]
-
-
-def _credit(
-    person_id: int, department: str, *, job: str = "", character: str = "", order: int = 0
-) -> Credit:
-    name, gender, popularity, profile_path = _person(person_id)
-    return Credit(
-        person_id, name, department, job, character, order, gender, popularity, profile_path
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _person(person_id: int) -> tuple[str, int, float, str | None]:
-    """Return name, gender, popularity and picture of a person."""
-    bits = mix(person_id, 12)
-    first = words.FIRST_NAMES[bits % len(words.FIRST_NAMES)]
-    last = words.LAST_NAMES[(bits >> 16) % len(words.LAST_NAMES)]
-    middle = f" {chr(65 + (bits >> 24) % 26)}." if bits & 4 else ""
-    return (
-        f"{first}{middle} {last}",
-        (bits >> 32) % 3,
-        (bits >> 34) % 40_000 / 10_000,
-        f"/{pick_hex(bits, 27)}.jpg" if bits & 8 else None,
-    )
-
-
-@lru_cache(maxsize=4_096)
-def _company(place: int, country: str) -> Company:
-    return Company(
-        id=700_000 + place,
-        name=_company_name(place),
-        # Small companies often have no country on record.
-        origin_country=country if place % 6 else "",
-        logo_path=f"/{pick_hex(mix(place, 10), 27)}.png" if place % 2 == 0 else None,
-    )
-
-
-def _company_name(place: int) -> str:
-    head = words.COMPANY_HEADS[place % len(words.COMPANY_HEADS)]
-    tail_place, number = place // len(words.COMPANY_HEADS), 0
-    number, tail_place = divmod(tail_place, len(words.COMPANY_TAILS))
-    name = f"{head} {words.COMPANY_TAILS[tail_place]}"
-    return f"{name} {number + 1}" if number else name
 
 
 def _bounded(value: float, top: int) -> int:

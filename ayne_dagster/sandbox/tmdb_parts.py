@@ -174,9 +174,9 @@ class FilmParts:
                 "imdb_id": film.imdb_id,
                 # Twelve digits: no such entry exists.
                 "wikidata_id": f"Q{900_000_000_000 + film.id}" if bits % 3 else None,
-                "facebook_id": None,
-                "instagram_id": f"film{film.id}" if bits % 11 == 0 else None,
-                "twitter_id": None,
+                "facebook_id": f"film{film.id}" if bits % 5 == 0 else None,
+                "instagram_id": f"film{film.id}" if bits % 7 == 0 else None,
+                "twitter_id": f"film{film.id}" if bits % 11 == 0 else None,
             }
         )
 
@@ -207,8 +207,10 @@ class FilmParts:
 
     def _images(self, row: int, day: int, page: int) -> str:
         film = self._film(row, day)
+        # Backdrops without words in them have no language.
+        text = "en" if film.id % 3 == 0 else None
         posters = [_image(film.poster_path, 1000, 1500, "en")] if film.poster_path else []
-        drops = [_image(film.backdrop_path, 1920, 1080, None)] if film.backdrop_path else []
+        drops = [_image(film.backdrop_path, 1920, 1080, text)] if film.backdrop_path else []
         return to_json({"backdrops": drops, "logos": [], "posters": posters})
 
     def _translations(self, row: int, day: int, page: int) -> str:

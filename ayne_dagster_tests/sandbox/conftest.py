@@ -21,6 +21,8 @@ AS_OF = date(2026, 1, 1)
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
+_RUNNER = asyncio.Runner()
+
 
 class Client:
     """Asks a sandbox app inside the test's own process."""
@@ -31,14 +33,13 @@ class Client:
         knobs.setdefault("omdb_daily_quota", 0)
         self.catalogue = catalogue
         self.app = create_app(catalogue, clock=self.clock, **knobs)
+        self._web = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://sandbox"
+        )
 
     def ask(self, path: str, *, method: str = "GET", **more: Any) -> httpx.Response:
-        async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
-                return await client.request(method, path, **more)
-
-        return asyncio.run(once())
+        # One event loop for all questions: making one costs more than an answer.
+        return _RUNNER.run(self._web.request(method, path, **more))
 
     def tmdb(self, path: str, **params: Any) -> httpx.Response:
         return self.ask(f"/3/{path}", params={"api_key": SANDBOX_TMDB_KEY, **params})

@@ -13,11 +13,33 @@ from ayne_dagster.sandbox.clock import SandboxClock
 from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY
 from ayne_dagster_tests.sandbox.conftest import Client
 
-MOVIE_KEYS = set(
-    """Title Year Rated Released Runtime Genre Director Writer Actors Plot Language Country Awards
-    Poster Ratings Metascore imdbRating imdbVotes imdbID Type DVD BoxOffice Production Website
-    Response""".split()
-)
+MOVIE_KEYS = {
+    "Title",
+    "Year",
+    "Rated",
+    "Released",
+    "Runtime",
+    "Genre",
+    "Director",
+    "Writer",
+    "Actors",
+    "Plot",
+    "Language",
+    "Country",
+    "Awards",
+    "Poster",
+    "Ratings",
+    "Metascore",
+    "imdbRating",
+    "imdbVotes",
+    "imdbID",
+    "Type",
+    "DVD",
+    "BoxOffice",
+    "Production",
+    "Website",
+    "Response",
+}
 
 
 def known_ids(client: Client) -> list[str]:
@@ -45,7 +67,9 @@ def test_everything_is_a_string_and_unknown_is_not_available(client: Client) -> 
 
 
 def test_series_have_a_span_with_an_en_dash(client: Client) -> None:
-    series = [b for b in (client.omdb(i=i).json() for i in known_ids(client)) if b["Type"] != "movie"]
+    series = [
+        b for b in (client.omdb(i=i).json() for i in known_ids(client)) if b["Type"] != "movie"
+    ]
     assert series
     assert all(re.fullmatch("\\d{4}\u2013\\d{4}", body["Year"]) for body in series)
     assert all("totalSeasons" in body and "BoxOffice" not in body for body in series)

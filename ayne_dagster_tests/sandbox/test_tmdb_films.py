@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ayne_dagster.sandbox.config import SANDBOX_TMDB_KEY, SANDBOX_TMDB_TOKEN
 from ayne_dagster_tests.sandbox.conftest import Client
 
-FILM_KEYS = set(
-    """adult backdrop_path belongs_to_collection budget genres homepage id imdb_id origin_country
-    original_language original_title overview popularity poster_path production_companies
-    production_countries release_date revenue runtime softcore spoken_languages status tagline
-    title video vote_average vote_count""".split()
-)
+FILM_KEYS = {
+    "adult",
+    "backdrop_path",
+    "belongs_to_collection",
+    "budget",
+    "genres",
+    "homepage",
+    "id",
+    "imdb_id",
+    "origin_country",
+    "original_language",
+    "original_title",
+    "overview",
+    "popularity",
+    "poster_path",
+    "production_companies",
+    "production_countries",
+    "release_date",
+    "revenue",
+    "runtime",
+    "softcore",
+    "spoken_languages",
+    "status",
+    "tagline",
+    "title",
+    "video",
+    "vote_average",
+    "vote_count",
+}
 PARTS = {
     "credits": {"cast", "crew"},
     "keywords": {"keywords"},
@@ -106,7 +131,12 @@ def test_a_malformed_id_is_404_code_6(client: Client) -> None:
 @pytest.mark.parametrize("path", ["/3/movie/popular", "/3/nonsense", "/3/movie/1"])
 def test_without_a_credential_every_path_is_401(client: Client, path: str) -> None:
     """The service checks the key before it looks at the path."""
-    for more in ({}, {"params": {"api_key": "wrong"}}, {"headers": {"Authorization": "Bearer x"}}):
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"params": {"api_key": "wrong"}},
+        {"headers": {"Authorization": "Bearer x"}},
+    ]
+    for more in wrong:
         answer = client.ask(path, **more)
         assert (answer.status_code, answer.json()) == (401, UNAUTHORISED)
 

@@ -8,10 +8,23 @@ import pytest
 
 from ayne_dagster_tests.sandbox.conftest import Client
 
-ITEM_KEYS = set(
-    """adult backdrop_path genre_ids id original_language original_title overview popularity
-    poster_path release_date softcore title video vote_average vote_count""".split()
-)
+ITEM_KEYS = {
+    "adult",
+    "backdrop_path",
+    "genre_ids",
+    "id",
+    "original_language",
+    "original_title",
+    "overview",
+    "popularity",
+    "poster_path",
+    "release_date",
+    "softcore",
+    "title",
+    "video",
+    "vote_average",
+    "vote_count",
+}
 SORT_FIELDS = {
     "popularity": "popularity",
     "primary_release_date": "release_date",
