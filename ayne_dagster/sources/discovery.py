@@ -15,7 +15,6 @@ from typing import Any
 
 from ayne_dagster.sources.http_client import Answer
 from ayne_dagster.sources.languages import TMDB_LANGUAGES
-from ayne_dagster.sources.progress import progress
 from ayne_dagster.sources.tmdb_payloads import MoviePage
 from ayne_dagster.sources.tmdb_rows import listed_row
 
@@ -27,7 +26,6 @@ MOST_PAGES = 450
 """Windows with more are split: 50 pages of headroom for what is added during the walk."""
 _TOLERATED_GAP = 0.001
 _MOST_VOTES = 10_000_000
-_STAGE = "discover"
 
 AskPage = Callable[[dict[str, Any]], Awaitable[Answer[MoviePage]]]
 
@@ -149,14 +147,10 @@ class DiscoverWalker:
         A cap is a choice of films: in date order it would be January's, so a walk that may ask
         for no more than one window's pages sorts by popularity and stays one window.
         """
-        progress().begin(_STAGE, self._max_pages, "pages")
-        try:
-            if self._max_pages is not None and self._max_pages <= self._max_window_pages:
-                await self._walk_best_known(window, self._max_pages)
-            else:
-                await self._walk_all(window)
-        finally:
-            progress().end(_STAGE)
+        if self._max_pages is not None and self._max_pages <= self._max_window_pages:
+            await self._walk_best_known(window, self._max_pages)
+        else:
+            await self._walk_all(window)
         seen = len(self._rows)
         return DiscoverWalk(
             rows=list(self._rows.values()),
@@ -250,7 +244,6 @@ class DiscoverWalker:
                     "last_seen_at": answer.answered_at,
                 },
             )
-        progress().advance(_STAGE, 1)
         return answer.value
 
     def _pages_left(self) -> int | None:

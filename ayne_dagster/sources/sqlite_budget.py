@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 SLOWER_SECONDS = 60.0
 """How long the pace stays halved after the service complained."""
-_BUSY_TIMEOUT_SECONDS = 30.0
+_LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_PLAUSIBLE_QUEUE_SECONDS = 3600.0
 _SCHEMA = (
     """create table if not exists pace (
@@ -41,6 +42,10 @@ _SCHEMA = (
         primary key (service, key_hash, day)
     ) without rowid""",
 )
+
+
+class _Busy(Exception):
+    """Another holds the ledger at this moment."""
 
 
 class SqliteRequestBudget:
@@ -73,28 +78,28 @@ class SqliteRequestBudget:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._owner_pid = 0
-        # One thread: a wait for another process's lock must not hold up the event loop.
+        # For the moments another process holds the ledger: the event loop must not wait for it.
         self._thread: ThreadPoolExecutor | None = None
 
     async def acquire(self, service: str) -> None:
         """See `RequestBudget.acquire`."""
-        send_at, now = await self._in_thread(lambda: self._reserve(service, is_counted=True))
+        send_at, now = await self._run(partial(self._reserve, service, True))
         while send_at > now:
             await self._wait(send_at - now)
             # Whoever waited does not rush into a pause that was declared meanwhile.
-            paused_until = await self._in_thread(lambda: self._paused_until(service))
+            paused_until = await self._run(partial(self._paused_until, service))
             if paused_until <= send_at:
                 return
             now = send_at
-            send_at, _ = await self._in_thread(lambda: self._reserve(service, is_counted=False))
+            send_at, _ = await self._run(partial(self._reserve, service, False))
 
     async def slow_down(self, service: str, seconds: float) -> None:
         """See `RequestBudget.slow_down`; the pace is halved for a minute after the pause."""
-        await self._in_thread(lambda: self._pause(service, seconds))
+        await self._run(partial(self._pause, service, seconds))
 
     async def exhaust(self, service: str) -> None:
         """See `RequestBudget.exhaust`."""
-        await self._in_thread(lambda: self._mark_over(service))
+        await self._run(partial(self._mark_over, service))
 
     def left_today(self, service: str, now: datetime | None = None) -> int | None:
         """See `RequestBudget.left_today`."""
@@ -114,10 +119,10 @@ class SqliteRequestBudget:
                 self._connection.close()
             self._connection = None
 
-    def _reserve(self, service: str, *, is_counted: bool) -> tuple[float, float]:
+    def _reserve(self, service: str, is_counted: bool, is_patient: bool) -> tuple[float, float]:
         """Reserve a slot; the send time and the time now, both in seconds since 1970."""
         limits = self._limits[service]
-        with self._transaction() as ledger:
+        with self._transaction(is_patient) as ledger:
             now = self._now().timestamp()
             next_send_at, paused_until, slower_until = self._pace(ledger, service)
             if next_send_at - now > _LONGEST_PLAUSIBLE_QUEUE_SECONDS:
@@ -154,8 +159,8 @@ class SqliteRequestBudget:
             (service, limits.key_hash, day),
         )
 
-    def _pause(self, service: str, seconds: float) -> None:
-        with self._transaction() as ledger:
+    def _pause(self, service: str, seconds: float, is_patient: bool) -> None:
+        with self._transaction(is_patient) as ledger:
             until = self._now().timestamp() + seconds
             ledger.execute(
                 "insert into pace (service, paused_until, slower_until) values (?, ?, ?) "
@@ -164,22 +169,22 @@ class SqliteRequestBudget:
                 (service, until, until + SLOWER_SECONDS),
             )
 
-    def _mark_over(self, service: str) -> None:
-        with self._transaction() as ledger:
+    def _mark_over(self, service: str, is_patient: bool) -> None:
+        with self._transaction(is_patient) as ledger:
             ledger.execute(
                 "insert into used (service, key_hash, day, is_over) values (?, ?, ?, 1) "
                 "on conflict do update set is_over = 1",
                 (service, self._limits[service].key_hash, _utc_day(self._now().timestamp())),
             )
 
-    def _paused_until(self, service: str) -> float:
-        with self._transaction() as ledger:
+    def _paused_until(self, service: str, is_patient: bool) -> float:
+        with self._transaction(is_patient) as ledger:
             return self._pace(ledger, service)[1]
 
     def _status_of(self, service: str, now: datetime) -> BudgetStatus:
         limits = self._limits[service]
         day = _utc_day(now.timestamp())
-        with self._transaction() as ledger:
+        with self._transaction(is_patient=True) as ledger:
             used, is_over = self._used(ledger, service, day)
             next_send_at, paused_until, _ = self._pace(ledger, service)
         free_at = max(next_send_at, paused_until)
@@ -211,24 +216,31 @@ class SqliteRequestBudget:
         return (rows[0][0], bool(rows[0][1])) if rows else (0, False)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, is_patient: bool) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the ledger from its first read to its end.
 
+        Args:
+            is_patient: Wait while another holds the ledger.
+
         Raises:
+            _Busy: Another holds it, and not to be waited for.
             LedgerUnusable: The file is damaged, cannot be opened, or stays locked.
         """
-        with self._lock:
+        if not self._lock.acquire(blocking=is_patient):
+            raise _Busy
+        try:
+            ledger = self._open()
+            _when_free("begin immediate", ledger, is_patient)
             try:
-                ledger = self._open()
-                ledger.execute("begin immediate")
-                try:
-                    yield ledger
-                except BaseException:
-                    ledger.execute("rollback")
-                    raise
-                ledger.execute("commit")
-            except sqlite3.Error as error:
-                raise self._unusable(error) from error
+                yield ledger
+            except BaseException:
+                ledger.execute("rollback")
+                raise
+            ledger.execute("commit")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        finally:
+            self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         # A connection must not cross a fork: the child opens its own.
@@ -237,14 +249,14 @@ class SqliteRequestBudget:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
             self._path,
-            timeout=_BUSY_TIMEOUT_SECONDS,
+            timeout=0,
             isolation_level=None,
             check_same_thread=False,
         )
         try:
-            _use_wal(connection)
+            _when_free("pragma journal_mode = wal", connection)
             connection.execute("pragma synchronous = normal")
-            connection.execute("begin immediate")
+            _when_free("begin immediate", connection)
             for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute("commit")
@@ -269,10 +281,14 @@ class SqliteRequestBudget:
             )
         return LedgerUnusable(f"request ledger {self._path}: {words}; {advice}")
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._thread is None or self._owner_pid not in (0, os.getpid()):
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="request-ledger")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _run(self, work: Callable[[bool], T]) -> T:
+        """Do it here, as it takes a fraction of a millisecond; in a thread where it has to wait."""
+        try:
+            return work(False)
+        except _Busy:
+            if self._thread is None or self._owner_pid not in (0, os.getpid()):
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="request-ledger")
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, True)
 
     async def _wait(self, seconds: float) -> None:
         done = self._sleep(seconds)
@@ -284,15 +300,21 @@ def _utc_day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite answers `locked` at once when two processes switch together."""
-    deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
+def _when_free(statement: str, connection: sqlite3.Connection, is_patient: bool = True) -> None:
+    """Run a statement that another process's lock may refuse.
+
+    Waiting is ours: SQLite refuses the switch to WAL at once, and its own waiting has pauses of
+    up to 100 ms, long after a transaction of this ledger is over.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
     while True:
         try:
-            connection.execute("pragma journal_mode = wal")
+            connection.execute(statement)
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            if not is_patient:
+                raise _Busy from None
+            time.sleep(0.001)
         else:
             return
