@@ -61,7 +61,10 @@ def command(
         "collect",
         years,
         run_config=collect_run_config(
-            max_pages=max_pages, min_votes=min_votes, limit=refresh_limit, force=force,
+            max_pages=max_pages,
+            min_votes=min_votes,
+            limit=refresh_limit,
+            force=force,
             refresh_only=refresh_only,
         ),
         assets=_FETCHING if refresh_only else None,
@@ -87,8 +90,14 @@ def command(
                         one.asset,
                         *(
                             one.figures.get(name)
-                            for name in ("requests", "rows inserted", "rows updated",
-                                         "rows unchanged", "not found", "deferred")
+                            for name in (
+                                "requests",
+                                "rows inserted",
+                                "rows updated",
+                                "rows unchanged",
+                                "not found",
+                                "deferred",
+                            )
                         ),
                     ]
                     for one in outcome.assets

@@ -53,8 +53,16 @@ def table(
 ) -> Table:
     """A table; columns whose every value is a number are aligned right."""
     rows = [list(row) for row in rows]
-    made = Table(title=title, title_justify="left", title_style="bold", caption=caption,
-                 caption_justify="left", header_style="bold cyan", show_edge=False, pad_edge=False)
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        header_style="bold cyan",
+        show_edge=False,
+        pad_edge=False,
+    )
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(
             row[index] is None or isinstance(row[index], (int, float)) for row in rows

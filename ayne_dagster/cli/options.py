@@ -42,6 +42,6 @@ def year_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option(
         "--end-year", type=int, help="Last release year. [default: three years ahead]"
     )(command)
-    return click.option(
-        "--start-year", type=int, help="First release year. [default: last year]"
-    )(command)
+    return click.option("--start-year", type=int, help="First release year. [default: last year]")(
+        command
+    )

@@ -28,7 +28,6 @@ from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 
-
 Client = AbstractAsyncContextManager[Any]
 FetchOne = Callable[..., Awaitable[FetchResult]]
 CompleteRow = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]

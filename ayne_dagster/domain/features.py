@@ -189,7 +189,7 @@ def add_outcomes(
     ids = features["tmdb_id"]
     return features.assign(
         outcome_imdb_rating=ids.map(rating).astype(float),
-        is_settled=ids.map(settled).fillna(False).astype(bool),
+        is_settled=ids.map(settled).eq(True),
     )
 
 

@@ -60,6 +60,7 @@ def calibrate_interval(residuals: np.ndarray, coverage: float = COVERAGE) -> Res
     if not np.isfinite(ordered).all():
         raise ValueError("residuals must be finite")
     tail = (1 - coverage) / 2
-    low_rank = max(int(np.floor((count + 1) * tail)), 1)
-    high_rank = min(int(np.ceil((count + 1) * (1 - tail))), count)
+    # 100 * 0.1 must be rank 10: floating point makes it 9.99...
+    low_rank = max(int(np.floor(round((count + 1) * tail, 9))), 1)
+    high_rank = min(int(np.ceil(round((count + 1) * (1 - tail), 9))), count)
     return ResidualInterval(float(ordered[low_rank - 1]), float(ordered[high_rank - 1]))

@@ -121,7 +121,8 @@ def due_times(
     days = days * spread_factors(films["tmdb_id"], policy.spread)
     days = days.mask(outcome == FetchOutcome.NOT_FOUND, policy.not_found_days[source])
     days = days.mask(outcome == FetchOutcome.UNUSABLE, policy.unusable_days)
-    due = answered + days * _DAY
+    # Whole seconds: nobody needs more, and the warehouse keeps microseconds.
+    due = (answered + days * _DAY).dt.floor("s")
     due = due.fillna(pd.Timestamp(0, tz="UTC"))
     due = due.mask(is_gone(films, policy))
     if source is Source.OMDB:

@@ -111,7 +111,7 @@ class AdminRoutes:
         rated = columns.has_rating.tolist()
         first: dict[str, tuple[int, int]] = {}
         for film, imdb_id, day, has_rating in zip(
-            columns.film_id.tolist(), columns.imdb_id, days, rated, strict=True
+            columns.id.tolist(), columns.imdb_id, days, rated, strict=True
         ):
             if imdb_id is not None and has_rating:
                 first[imdb_id] = min(first.get(imdb_id, (film, day)), (film, day))

@@ -1,7 +1,8 @@
 """MLflow behind a few methods: keep the model of a year, find it again, load it safely.
 
 Lives here: the store, its runs and records. Not here: a model's files (`model_files.py`), training
-and scores (`domain`), which model a year uses (`trained_model`). MLflow takes seconds to import: only inside functions.
+and scores (`domain`), which model a year uses (`trained_model`). MLflow takes seconds to
+import: only inside functions.
 """
 
 import logging

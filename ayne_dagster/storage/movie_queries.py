@@ -199,6 +199,48 @@ class MovieQueries:
             {},
         )[0]["films"]
 
+    def distinct_films(self, years: Sequence[str]) -> dict[str, int]:
+        """Rows and different films of `tmdb_details`, and imdb ids of `omdb_ratings`."""
+        return self._rows(
+            "SELECT (SELECT count(*) FROM {tmdb_details} WHERE release_year IN "
+            '(SELECT unnest($years))) AS "rows", '
+            "(SELECT count(DISTINCT tmdb_id) FROM {tmdb_details} WHERE release_year IN "
+            '(SELECT unnest($years))) AS "films", '
+            "(SELECT count(DISTINCT imdb_id) FROM {omdb_ratings} WHERE release_year IN "
+            '(SELECT unnest($years))) AS "imdb ids"',
+            {"years": list(years)},
+        )[0]
+
+    def model_scores(self, years: Sequence[str]) -> list[dict[str, Any]]:
+        """The model of each year with its scores."""
+        return self._rows(
+            "SELECT * FROM {trained_model} WHERE release_year IN (SELECT unnest($years)) "
+            "ORDER BY release_year",
+            {"years": list(years)},
+        )
+
+    def top_forecasts(self, years: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """The highest forecasts of films without an outcome yet."""
+        return self._rows(
+            "SELECT * FROM {forecasts} WHERE revenue_usd IS NULL AND "
+            "release_year IN (SELECT unnest($years)) "
+            "ORDER BY predicted_revenue_usd DESC, tmdb_id LIMIT $most",
+            {"years": list(years), "most": limit},
+        )
+
+    def due_counts(self, now: datetime) -> list[dict[str, Any]]:
+        """Per source: films due now and within a week by the last flags, and frozen films."""
+        return self._rows(
+            " UNION ALL ".join(
+                f"SELECT '{source}' AS source, "
+                f"count(*) FILTER (WHERE {source}_due_at <= $now) AS now, "
+                f"count(*) FILTER (WHERE {source}_due_at > $now AND {source}_due_at <= $soon) "
+                "AS next_7_days, count(*) FILTER (WHERE is_frozen) AS frozen FROM {frozen_flags}"
+                for source in Source
+            ),
+            {"now": now, "soon": now + timedelta(days=7)},
+        )
+
     def table_sizes(self) -> dict[str, int]:
         """Rows per asset table; tables that do not exist yet count 0."""
         counts = ", ".join(

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_films_per_month, plot_films_per_year
+from ayne_dagster.charts.discovered_movies import plot_discovered_movies
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.partitions import release_year_partitions
@@ -45,7 +46,7 @@ def discovered_movies(
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
     settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[TableBatch]:
     """Walk the years that are due, add the films of the lists, merge."""
     years = context.partition_keys
     keys = release_year_partitions().get_partition_keys()
@@ -77,8 +78,9 @@ def discovered_movies(
             "films reported by TMDB": sum(walk["films_reported"] for walk in walks),
             "films seen": sum(walk["films_seen"] for walk in walks),
             "years cut short by a limit": sum(walk["is_truncated"] for walk in walks),
-            "films per year": plot_films_per_year(shown),
-            "films per month": plot_films_per_month(shown),
+            "films per year and month": inline_image(
+                plot_discovered_movies(shown), "films per year and month"
+            ),
             "preview": preview(rows),
         },
     )

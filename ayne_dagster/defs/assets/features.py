@@ -3,7 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_features
+from ayne_dagster.charts.features import plot_features
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.frozen_flags import frozen_flags
 from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
@@ -41,7 +42,7 @@ def features(
     details: pd.DataFrame,
     ratings: pd.DataFrame,
     flags: pd.DataFrame,
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Build the features of the run's years from those years and all before."""
     built = build_features(details, context.partition_keys)
     frame = add_outcomes(built, ratings, flags)
@@ -52,7 +53,7 @@ def features(
             "films": len(frame),
             "films with an outcome": int(frame["is_labelled"].sum()),
             "kept out as unit mistakes": int(frame["is_unit_suspect"].sum()),
-            "features": plot_features(frame),
+            "features": inline_image(plot_features(frame), "unknown inputs, correlations"),
             "preview": preview(frame),
         },
     )

@@ -3,7 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_forecasts
+from ayne_dagster.charts.forecasts import plot_forecasts
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.features import features
 from ayne_dagster.defs.assets.trained_model import trained_model
@@ -31,7 +32,7 @@ def forecasts(
     models: pd.DataFrame,
     year_features: pd.DataFrame,
     experiments: dg.ResourceParam[ExperimentLog],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Predict every film of the run's years that has a model."""
     frames = []
     champions = models[models["is_champion"]]
@@ -51,7 +52,7 @@ def forecasts(
         metadata={
             "films": len(frame),
             "years without a model": len(models) - len(champions),
-            "highest forecasts": plot_forecasts(frame),
+            "highest forecasts": inline_image(plot_forecasts(frame), "highest forecasts"),
             "preview": preview(frame),
         },
     )

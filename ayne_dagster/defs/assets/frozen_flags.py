@@ -1,8 +1,10 @@
 """`frozen_flags`: how fresh each film is, when it is due, and why."""
 
 import dagster as dg
+import pandas as pd
 
-from ayne_dagster.charts.plots import plot_flags
+from ayne_dagster.charts.frozen_flags import plot_frozen_flags
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
@@ -30,7 +32,7 @@ def frozen_flags(
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
     policy: dg.ResourceParam[RefreshPolicy],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Flag every film of the run's years."""
     now = services.now()
     flags = flag_films(queries.films_to_plan(context.partition_keys), now, policy)
@@ -42,7 +44,9 @@ def frozen_flags(
             "frozen": int(flags["is_frozen"].sum()),
             "due at TMDB now": int((flags["tmdb_due_at"] <= now).sum()),
             "due at OMDb now": int((flags["omdb_due_at"] <= now).sum()),
-            "age bands": plot_flags(flags),
+            "age bands and due times": inline_image(
+                plot_frozen_flags(flags, now), "age bands and due times"
+            ),
             "preview": preview(flags),
         },
     )

@@ -6,7 +6,8 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_movie_lists
+from ayne_dagster.charts.images import inline_image
+from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.run_config import ListsConfig
 from ayne_dagster.defs.services import Services
@@ -33,7 +34,7 @@ def movie_lists(
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
     settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Read the five lists, unless they were read a short while ago."""
     seen_at = queries.lists_seen_at()
     fresh_until = seen_at and seen_at + timedelta(hours=settings.discovery.lists_interval_hours)
@@ -52,7 +53,7 @@ def movie_lists(
             "requests": requests,
             "reason": reason,
             "dagster/row_count": len(frame),
-            "films per list": plot_movie_lists(frame),
+            "films per list": inline_image(plot_movie_lists(frame), "films per list"),
             "preview": preview(frame),
         },
     )

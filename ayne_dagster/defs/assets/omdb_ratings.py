@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_ratings
+from ayne_dagster.charts.images import inline_image
+from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
 from ayne_dagster.defs.refreshes import (
@@ -40,6 +41,8 @@ KEY_CHECK = "omdb_key_works"
         "the rest stays due. Without a working OMDb key the graph goes on and a check says so.",
     ),
     deps=[tmdb_details],
+    # Said here, because the return type of an asset with checks of its own is not read.
+    dagster_type=dg.Any,
     check_specs=[
         dg.AssetCheckSpec(
             KEY_CHECK, asset="omdb_ratings", description="OMDb accepts the key of OMDB__API_KEY."
@@ -87,7 +90,7 @@ def omdb_ratings(
         value=TableBatch(rows, also={REFRESH_HISTORY.name: report.refreshed.history}),
         metadata={
             **report.metadata(),
-            "ratings": plot_ratings(whole),
+            "ratings": inline_image(plot_omdb_ratings(whole), "distribution of ratings"),
             "preview": preview(rows),
         },
         check_results=[_key_check(context, services, report, due=len(due))],

@@ -4,8 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from ayne_dagster.charts.plots import plot_details
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
+from ayne_dagster.charts.tmdb_details import plot_tmdb_details
 from ayne_dagster.defs.assets.discovered_movies import discovered_movies
 from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.refreshes import SourceOfRows, refresh, store_before_failing
@@ -21,7 +22,10 @@ from ayne_dagster.settings import Settings
 from ayne_dagster.storage.duckdb_io_manager import TableBatch
 from ayne_dagster.storage.movie_queries import MovieQueries
 
-_SHOWN = ["tmdb_id", "release_year", "title", "release_date", "budget_usd", "revenue_usd", "genres"]
+_SHOWN = [
+    "tmdb_id", "imdb_id", "release_year", "release_date", "runtime_minutes", "overview", "genres",
+    "budget_usd", "revenue_usd", "us_certification", "collection_id", "trailer_youtube_key",
+]  # fmt: skip
 
 
 @dg.asset(
@@ -42,7 +46,7 @@ def tmdb_details(
     queries: dg.ResourceParam[MovieQueries],
     policy: dg.ResourceParam[RefreshPolicy],
     settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[TableBatch]:
     """Ask TMDB for the due films of the run's years."""
     keys = release_year_partitions().get_partition_keys()
     films = queries.films_to_plan(context.partition_keys)
@@ -75,7 +79,9 @@ def tmdb_details(
         value=TableBatch(rows, also={REFRESH_HISTORY.name: report.refreshed.history}),
         metadata={
             **report.metadata(),
-            "revenue by genre": plot_details(whole),
+            "known fields and revenue by genre": inline_image(
+                plot_tmdb_details(whole), "known fields and revenue by genre"
+            ),
             "preview": preview(rows),
         },
     )

@@ -1,13 +1,13 @@
 """`trained_model`: the model of each year, trained on the years before, scored on the year."""
 
-from collections.abc import Sequence
 from importlib.metadata import version
 
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.charts.plots import plot_actual_against_predicted, plot_scores_by_year
+from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
+from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
 from ayne_dagster.defs.assets.features import features
 from ayne_dagster.defs.partitions import dated_keys, year_and_all_before
 from ayne_dagster.defs.services import Services
@@ -53,7 +53,7 @@ def trained_model(
     queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
     settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Train, score and store the model of each of the run's years."""
     models: list[YearModel] = []
     rows = []
@@ -71,6 +71,16 @@ def trained_model(
                 }
             )
             context.log.info("%s: %s", year, model.reason)
+            context.add_asset_metadata(
+                {
+                    "dagster/partition_row_count": 1,
+                    "actual against predicted": inline_image(
+                        plot_predictions(model.predictions, int(year)), f"{year}, predicted"
+                    ),
+                },
+                asset_key=context.asset_key,
+                partition_key=year,
+            )
             advance(1)
     frame = pd.DataFrame(rows, columns=TRAINED_MODEL.column_names, dtype=object)
     every_year = with_stored(
@@ -81,8 +91,7 @@ def trained_model(
         metadata={
             "years scored": sum(model.status == "scored" for model in models),
             "notice": TERMS_NOTICE,
-            "actual against predicted": plot_actual_against_predicted(_predictions(models)),
-            "scores by year": plot_scores_by_year(every_year),
+            "scores by year": inline_image(plot_scores_by_year(every_year), "scores by year"),
             "preview": preview(frame),
         },
     )
@@ -112,10 +121,6 @@ def _train(
         parameters_hash=parameters,
         code_version=version("ayne-dagster"),
     )
-
-
-def _predictions(models: Sequence[YearModel]) -> pd.DataFrame:
-    return pd.concat([model.predictions for model in models], ignore_index=True)
 
 
 def _all_years(context: dg.AssetExecutionContext) -> list[str]:

@@ -1,0 +1,91 @@
+"""`ayne sandbox`: the stand-in of TMDB and OMDb, for people and for other programs."""
+
+from pathlib import Path
+
+import click
+
+from ayne_dagster.cli.options import YEARS
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True,
+              help="Port on 127.0.0.1; 0 takes a free one.")  # fmt: skip
+@click.option("--films", type=click.IntRange(1), default=2_000, show_default=True,
+              help="Size of the generated catalogue.")  # fmt: skip
+@click.option("--seed", type=int, default=42, show_default=True, help="Seed of the catalogue.")
+@click.option("--catalogue", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Serve this folder of Parquet files (movies, credits, keywords, ratings).")  # fmt: skip
+@click.option("--years", type=YEARS, help="Release years to serve, `2015-2023`. [default: all]")
+@click.option("--rate-limit", type=click.IntRange(0), default=40, show_default=True,
+              help="TMDB requests/s before it answers 429; 0: no limit.")  # fmt: skip
+@click.option("--omdb-quota", type=click.IntRange(0), default=1_000, show_default=True,
+              help="OMDb requests per key and UTC day; 0: no limit.")  # fmt: skip
+@click.option("--retry-after", type=click.Choice(["absent", "zero", "seconds", "date"]),
+              default="seconds", show_default=True, help="What a 429 says about waiting.")  # fmt: skip
+@click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True,
+              help="Wait before every answer, seconds.")  # fmt: skip
+@click.option("--drift", is_flag=True, help="Reshuffle lists a little between pages.")
+@click.option("--clock", help="ISO time at which the sandbox's clock starts. [default: now]")
+@click.option("--clock-speed", type=click.FloatRange(0), default=1.0, show_default=True,
+              help="Sandbox seconds per real second; 0 stands still.")  # fmt: skip
+def command(
+    port: int,
+    films: int,
+    seed: int,
+    catalogue: Path | None,
+    years: tuple[int, int] | None,
+    rate_limit: int,
+    omdb_quota: int,
+    retry_after: str,
+    latency: float,
+    drift: bool,
+    clock: str | None,
+    clock_speed: float,
+) -> None:
+    """Serve a faithful stand-in of TMDB and OMDb on this machine, until Ctrl-C.
+
+    All films are invented unless --catalogue names a folder of your own. Point the platform at it
+    with the settings it prints, or let `ayne ui --sandbox` do both.
+
+    \b
+    Examples:
+      ayne sandbox
+      ayne sandbox --films 20000 --rate-limit 0
+      ayne sandbox --clock 2026-01-01T00:00:00+00:00 --clock-speed 86400
+    """
+    from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY, SandboxConfig
+    from ayne_dagster.sandbox.server import serve
+
+    try:
+        config = SandboxConfig(
+            port=port,
+            films=films,
+            seed=seed,
+            first_year=years[0] if years and not catalogue else None,
+            last_year=years[1] if years and not catalogue else None,
+            years=tuple(range(years[0], years[1] + 1)) if years and catalogue else None,
+            parquet_folder=str(catalogue.resolve()) if catalogue else None,
+            tmdb_requests_per_second=rate_limit,
+            omdb_daily_quota=omdb_quota,
+            retry_after_mode=retry_after,  # pyright: ignore[reportArgumentType] (checked by click)
+            latency_seconds=latency,
+            is_drifting=drift,
+            clock_start=clock,
+            clock_speed=clock_speed,
+            log_level="info",
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    address = f"http://127.0.0.1:{port}"
+    click.echo("Settings that point the platform here:", err=True)
+    for line in (
+        f"TMDB__BASE_URL={address}/3",
+        f"TMDB__API_KEY={SANDBOX_TMDB_KEY}",
+        f"OMDB__BASE_URL={address}/",
+        f"OMDB__API_KEY={SANDBOX_OMDB_KEY}",
+    ):
+        click.echo(f"  {line}", err=True)
+    try:
+        serve(config)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the sandbox cannot start: {error}") from error

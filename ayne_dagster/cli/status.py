@@ -1,0 +1,103 @@
+"""`ayne status`: what is stored, what is due, what is left of the budgets, the last runs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.options import json_option
+
+
+@click.command("status")
+@click.option("--runs", type=click.IntRange(0), default=5, show_default=True,
+              help="How many of the last runs to show.")  # fmt: skip
+@json_option
+def command(runs: int, as_json: bool) -> None:
+    """Show what is stored, what is due, the budgets left and the last runs."""
+    from ayne_dagster.cli.job_runs import use_dagster_home
+    from ayne_dagster.defs.resources import build_resources
+    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+
+    settings = load_settings()
+    resources = build_resources(settings)
+    now = datetime.now(UTC)
+    home = Path(PROJECT_ROOT / "dagster_home")
+    report = {
+        "database": settings.resolve(settings.database.path),
+        "tables": resources["queries"].table_sizes(),
+        "due": resources["queries"].due_counts(now),
+        "budgets": [
+            {
+                "service": status.service,
+                "used_today": status.used,
+                "daily_quota": status.daily_quota,
+                "left_today": status.left,
+                "requests_per_second": status.requests_per_second,
+            }
+            for status in (resources["services"].budget().status(name) for name in ("tmdb", "omdb"))
+        ],
+        "runs": _last_runs(use_dagster_home(home), runs),
+    }
+    if as_json:
+        print_json(report)
+    else:
+        _show(report)
+
+
+def _last_runs(home: Path, limit: int) -> list[dict[str, Any]]:
+    if limit == 0 or not (home / "history").exists():
+        return []
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        records = instance.get_run_records(limit=limit)
+    return [
+        {
+            "run_id": record.dagster_run.run_id,
+            "job": record.dagster_run.job_name,
+            "status": record.dagster_run.status.value,
+            "started": _time(record.start_time),
+            "seconds": round(record.end_time - record.start_time, 1)
+            if record.start_time and record.end_time
+            else None,
+        }
+        for record in records
+    ]
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _show(report: dict[str, Any]) -> None:
+    screen = console()
+    if not any(report["tables"].values()):
+        screen.print(
+            f"Nothing collected yet in {report['database']}. Start with [bold]ayne demo[/] "
+            "(without keys) or [bold]ayne collect[/]."
+        )
+    screen.print(table("Rows", ["table", "rows"], report["tables"].items()))
+    screen.print(
+        table("Due", ["source", "now", "in the next 7 days", "frozen films"],
+              [[d["source"], d["now"], d["next_7_days"], d["frozen"]] for d in report["due"]])
+    )  # fmt: skip
+    screen.print(
+        table(
+            "Request budgets (UTC day)",
+            ["service", "used today", "quota", "left", "requests/s"],
+            [[b["service"], b["used_today"], b["daily_quota"], b["left_today"],
+              b["requests_per_second"]] for b in report["budgets"]],
+        )
+    )  # fmt: skip
+    if report["runs"]:
+        screen.print(
+            table(
+                "Last runs",
+                ["run", "job", "status", "started (UTC)", "seconds"],
+                [[r["run_id"][:8], r["job"], r["status"],
+                  f"{r['started']:%Y-%m-%d %H:%M}" if r["started"] else None, r["seconds"]]
+                 for r in report["runs"]],
+            )
+        )  # fmt: skip

@@ -1,0 +1,104 @@
+"""`ayne ui`: the Dagster UI with its daemon, on the right instance."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ayne_dagster.cli.options import YEARS
+
+
+@click.command("ui")
+@click.option("--sandbox", "is_sandboxed", is_flag=True,
+              help="Against a sandbox, without keys, on the demo's data.")  # fmt: skip
+@click.option("--catalogue", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="With --sandbox: serve this folder of Parquet files.")  # fmt: skip
+@click.option("--films", type=click.IntRange(50, 200_000), default=1_500, show_default=True,
+              help="With --sandbox: size of the generated catalogue.")  # fmt: skip
+@click.option("--years", type=YEARS, help="With --sandbox: release years of the films.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
+              help="Port of the UI.")  # fmt: skip
+def command(
+    is_sandboxed: bool,
+    catalogue: Path | None,
+    films: int,
+    years: tuple[int, int] | None,
+    host: str,
+    port: int,
+) -> None:
+    """Open the Dagster UI (webserver and daemon) until Ctrl-C.
+
+    \b
+    Examples:
+      ayne ui                     with your keys from .env
+      ayne ui --sandbox           without keys, after or instead of `ayne demo`
+    """
+    from ayne_dagster.cli.job_runs import use_dagster_home
+    from ayne_dagster.cli.sandbox_world import sandbox_environment, sandbox_folder
+    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+
+    if catalogue and not is_sandboxed:
+        raise click.UsageError("--catalogue goes with --sandbox")
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if is_sandboxed:
+            from ayne_dagster.sandbox.config import SandboxConfig
+            from ayne_dagster.sandbox.server import running_sandbox
+
+            this_year = datetime.now(UTC).year
+            first, last = years or (this_year - 10, this_year + 1)
+            sandbox = stack.enter_context(
+                running_sandbox(
+                    SandboxConfig(
+                        films=films,
+                        first_year=None if catalogue else first,
+                        last_year=None if catalogue else last,
+                        years=tuple(range(first, last + 1)) if catalogue else None,
+                        parquet_folder=str(catalogue.resolve()) if catalogue else None,
+                        tmdb_requests_per_second=0,
+                        omdb_daily_quota=0,
+                    )
+                )
+            )
+            folder = sandbox_folder(catalogue)
+            environment.update(sandbox_environment(sandbox.url, folder, first_year=first))
+            home = use_dagster_home(folder / "dagster_home")
+            click.echo(f"Sandbox at {sandbox.url}, data in {folder}", err=True)
+        else:
+            settings = load_settings()
+            home = use_dagster_home(PROJECT_ROOT / "dagster_home")
+            if settings.tmdb.api_key is None:
+                click.secho(
+                    "TMDB__API_KEY is not set: the graph shows, but cannot collect. Put it into "
+                    ".env, or use --sandbox.", fg="yellow", err=True,
+                )  # fmt: skip
+        environment["DAGSTER_HOME"] = str(home)
+        click.echo(
+            f"The UI will be at http://{host}:{port} in about 15 s; Ctrl-C ends it.", err=True
+        )
+        code = _run_until_interrupted(
+            [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"),
+             "-h", host, "-p", str(port)],
+            environment,
+            PROJECT_ROOT,
+        )  # fmt: skip
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
+        raise click.ClickException(f"dagster dev ended with exit code {code}; see its lines above")
+
+
+def _run_until_interrupted(arguments: list[str], environment: dict[str, str], folder: Path) -> int:
+    """Run the child to its end; an interrupt reaches it too, and we wait until it has cleaned up."""
+    with subprocess.Popen(arguments, env=environment, cwd=folder) as child:  # noqa: S603
+        previous = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            return child.wait()
+        finally:
+            signal.signal(signal.SIGTERM, previous)
