@@ -1,0 +1,83 @@
+"""History counts what was known by then: no later film, no fresh outcome, no rounding noise."""
+
+import numpy as np
+import pytest
+
+from ayne_dagster.domain.point_in_time_history import (
+    PRIOR_WEIGHT,
+    films_before,
+    history_of_lists,
+)
+
+
+def test_an_outcome_counts_from_day_180_on_and_not_a_day_earlier():
+    """The boundary decides whether a model sees grosses that were not yet earned."""
+    days = np.array([0, 179, 180])
+    history = history_of_lists([[1], [1], [1]], days, np.array([16.0, np.nan, np.nan]))
+    assert np.isnan(history[:2]).all()
+    assert history[2] == 16.0
+
+
+def test_a_film_is_no_part_of_its_own_history():
+    """Its own outcome among its inputs would be the purest leak."""
+    history = history_of_lists([[1]], np.array([1000]), np.array([16.0]))
+    assert np.isnan(history).all()
+
+
+def test_an_entity_without_earlier_films_has_no_history_rather_than_the_mean():
+    """A debut is not an average director; the model may treat it as its own case."""
+    history = history_of_lists([[1], [2]], np.array([0, 500]), np.array([16.0, np.nan]))
+    assert np.isnan(history[1])
+
+
+def test_one_hit_is_pulled_towards_the_mean_of_all_films():
+    days = np.array([0, 0, 0, 400])
+    outcomes = np.array([20.0, 14.0, 14.0, np.nan])
+    history = history_of_lists([[1], [2], [3], [1]], days, outcomes)
+    assert history[3] == pytest.approx((20 + PRIOR_WEIGHT * 16) / (1 + PRIOR_WEIGHT))
+
+
+def test_an_entity_named_twice_by_a_film_counts_once():
+    days = np.array([0, 0, 400])
+    outcomes = np.array([20.0, 10.0, np.nan])
+    once = history_of_lists([[1], [2], [1]], days, outcomes)
+    twice = history_of_lists([[1, 1], [2], [1, 1]], days, outcomes)
+    assert once[2] == twice[2]
+
+
+def test_other_films_do_not_move_the_last_bit():
+    """Floating cumulative sums gave a film another history when a stranger joined the frame."""
+    rng = np.random.default_rng(1)
+    lists = [[int(entity)] for entity in rng.integers(1, 20, 300)]
+    days, outcomes = rng.integers(0, 5000, 300), rng.normal(16, 2, 300)
+    before = history_of_lists(lists, days, outcomes)
+    after = history_of_lists([[0], *lists], np.append(9000, days), np.append(690.123, outcomes))
+    assert np.array_equal(before, after[1:], equal_nan=True)
+
+
+def test_it_agrees_with_the_plain_definition():
+    rng = np.random.default_rng(2)
+    count = 120
+    lists = [rng.integers(1, 15, 3).tolist() for _ in range(count)]
+    days = rng.integers(-20_000, 3000, count)
+    outcomes = np.where(rng.random(count) < 0.3, np.nan, rng.normal(16, 2, count))
+    history = history_of_lists(lists, days, outcomes)
+    for film in range(count):
+        past = [p for p in range(count) if days[p] <= days[film] - 180 and outcomes[p] > 0]
+        voices = [outcomes[p] for e in set(lists[film]) for p in past if e in lists[p]]
+        if not voices:
+            assert np.isnan(history[film])
+            continue
+        prior = np.mean([outcomes[p] for p in past])
+        expected = (sum(voices) + PRIOR_WEIGHT * prior) / (len(voices) + PRIOR_WEIGHT)
+        assert history[film] == pytest.approx(expected, abs=1e-6)
+
+
+def test_earlier_films_of_a_collection_are_counted_by_day():
+    days = np.array([100, 50, 100, 200])
+    assert films_before([[7], [7], [7], []], days).tolist() == [1, 0, 1, 0]
+
+
+def test_no_films_have_no_history():
+    assert history_of_lists([], np.array([], dtype=int), np.array([])).size == 0
+    assert films_before([], np.array([], dtype=int)).size == 0

@@ -1,0 +1,183 @@
+"""The model of a year knows nothing of the year, and the same films give the same bits."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ayne_dagster.domain.features import PostReleaseInputError, build_features
+from ayne_dagster.domain.intervals import TooFewResidualsError
+from ayne_dagster.domain.model_inputs import GENRES, InputEncoding
+from ayne_dagster.domain.revenue_model import (
+    RevenueModel,
+    budget_rule,
+    fit_revenue_model,
+    model_parameters,
+)
+from ayne_dagster_tests.domain.invented_films import all_years, details, film, many_films
+
+
+@pytest.fixture(scope="module")
+def features() -> pd.DataFrame:
+    frame = many_films(400)
+    return build_features(frame, all_years(frame))
+
+
+@pytest.fixture(scope="module")
+def model(features: pd.DataFrame) -> RevenueModel:
+    return fit_revenue_model(features, seed=42)
+
+
+def test_the_same_films_in_another_order_give_the_same_bits(
+    features: pd.DataFrame, model: RevenueModel
+):
+    shuffled = features.sample(frac=1, random_state=3)
+    again = fit_revenue_model(shuffled, seed=42)
+    pd.testing.assert_frame_equal(
+        model.predict(features), again.predict(features), check_exact=True
+    )
+    assert again.as_description() == model.as_description()
+
+
+def test_predictions_lie_in_their_interval_and_are_no_negative_amounts(
+    features: pd.DataFrame, model: RevenueModel
+):
+    predicted = model.predict(features)
+    assert (predicted["lower_usd"] >= 0).all()
+    assert (predicted["lower_usd"] <= predicted["predicted_revenue_usd"]).all()
+    assert (predicted["predicted_revenue_usd"] <= predicted["upper_usd"]).all()
+    assert predicted["tmdb_id"].tolist() == features["tmdb_id"].tolist()
+
+
+def test_the_outcome_is_not_looked_at_when_predicting(features: pd.DataFrame, model: RevenueModel):
+    blind = features.assign(revenue_usd=np.nan, is_labelled=False)
+    pd.testing.assert_frame_equal(model.predict(features), model.predict(blind), check_exact=True)
+
+
+def test_films_with_everything_unknown_can_be_predicted(model: RevenueModel):
+    unknown = film(
+        1,
+        budget_usd=None,
+        runtime_minutes=None,
+        genres=[],
+        countries=[],
+        original_language=None,
+        us_certification=None,
+        revenue_usd=None,
+    )
+    predicted = model.predict(build_features(details(unknown), ["2010"]))
+    assert np.isfinite(predicted["predicted_revenue_usd"]).all()
+
+
+def test_no_films_are_predicted_as_no_rows(features: pd.DataFrame, model: RevenueModel):
+    assert model.predict(features.head(0)).empty
+
+
+def test_unit_mistakes_never_train(features: pd.DataFrame, model: RevenueModel):
+    """Not even when a frame calls them labelled."""
+    mistaken = features.head(3).assign(
+        tmdb_id=[90_001, 90_002, 90_003], revenue_usd=12.0, is_unit_suspect=True, is_labelled=True
+    )
+    again = fit_revenue_model(pd.concat([features, mistaken], ignore_index=True), seed=42)
+    assert again.train_films == model.train_films
+    pd.testing.assert_frame_equal(
+        model.predict(features), again.predict(features), check_exact=True
+    )
+
+
+def test_films_of_the_origin_or_later_are_refused(features: pd.DataFrame):
+    with pytest.raises(ValueError, match="2005-01-01"):
+        fit_revenue_model(features, seed=42, origin=date(2005, 1, 1))
+
+
+def test_a_young_catalogue_is_calibrated_by_folds(features: pd.DataFrame):
+    """All films of one year: there are no years before the calibration years."""
+    young = features[features["release_year"] == "2005"]
+    assert fit_revenue_model(young, seed=1).calibration_films == int(young["is_labelled"].sum())
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_a_handful_of_films_is_too_few(features: pd.DataFrame, count: int):
+    with pytest.raises(TooFewResidualsError):
+        fit_revenue_model(features.head(count), seed=1)
+
+
+def test_everything_but_the_trees_survives_json(features: pd.DataFrame, model: RevenueModel):
+    description = json.loads(json.dumps(model.as_description()))
+    again = RevenueModel.from_description(model.estimator, description)
+    pd.testing.assert_frame_equal(
+        model.predict(features), again.predict(features), check_exact=True
+    )
+
+
+def test_the_matrix_has_the_same_columns_for_any_films(features: pd.DataFrame):
+    encoding = InputEncoding.learn(features)
+    columns = list(encoding.matrix(features).columns)
+    assert list(encoding.matrix(features.head(0)).columns) == columns
+    assert sum(name.startswith("is_") for name in columns) == len(GENRES) + 1
+
+
+def test_a_column_known_only_after_release_cannot_slip_into_the_matrix(
+    features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever adds a plain column to the matrix meets the deny-list."""
+    from ayne_dagster.domain import model_inputs
+
+    leaking = (*model_inputs.PLAIN_COLUMNS, "revenue_usd")
+    monkeypatch.setattr(model_inputs, "PLAIN_COLUMNS", leaking)
+    monkeypatch.setattr(
+        model_inputs, "MODEL_INPUT_COLUMNS", (*model_inputs.MODEL_INPUT_COLUMNS, "revenue_usd")
+    )
+    with pytest.raises(PostReleaseInputError, match="revenue_usd"):
+        InputEncoding.learn(features).matrix(features)
+
+
+def test_rare_and_new_texts_share_one_code_and_unknown_has_none(features: pd.DataFrame):
+    encoding = InputEncoding.learn(features)
+    strange = features.head(3).assign(
+        main_country=pd.Series(["XX", None, "US"], dtype=object).to_numpy()
+    )
+    codes = encoding.matrix(strange)["main_country_code"].to_numpy()
+    assert codes[0] == len(encoding.codes["main_country"])
+    assert np.isnan(codes[1])
+    assert codes[2] == encoding.codes["main_country"].index("US")
+
+
+def test_the_seed_and_the_version_of_the_trees_are_among_the_parameters():
+    assert model_parameters(1) != model_parameters(2)
+    assert "scikit_learn" in model_parameters(1)
+
+
+def rule_frame(*rows: tuple[str, float | None, float]) -> pd.DataFrame:
+    """Released, budget, revenue."""
+    frame = pd.DataFrame(list(rows), columns=["release_date", "budget_usd", "revenue_usd"])
+    return frame.assign(budget_usd=frame["budget_usd"].astype(float))
+
+
+def test_the_budget_rule_multiplies_by_the_median_of_the_last_five_years():
+    train = rule_frame(
+        ("1990-01-01", 10.0, 1_000.0),
+        ("2008-01-01", 10.0, 20.0),
+        ("2009-01-01", 10.0, 30.0),
+        ("2009-02-01", None, 7.0),
+    )
+    films = pd.DataFrame({"budget_usd": [100.0, None]})
+    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [250.0, 7.0]
+
+
+def test_the_budget_rule_looks_further_back_where_the_five_years_are_empty():
+    train = rule_frame(("1990-01-01", 10.0, 50.0))
+    films = pd.DataFrame({"budget_usd": [100.0, None]})
+    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [500.0, 50.0]
+
+
+def test_the_budget_rule_without_any_budget_says_the_median_revenue():
+    train = rule_frame(("2009-01-01", None, 50.0), ("2009-01-01", None, 70.0))
+    assert budget_rule(train, pd.DataFrame({"budget_usd": [1e6]}), date(2010, 1, 1)) == [60.0]
+
+
+def test_the_budget_rule_needs_films():
+    with pytest.raises(ValueError, match="labelled"):
+        budget_rule(rule_frame(), pd.DataFrame({"budget_usd": [1.0]}), date(2010, 1, 1))

@@ -1,0 +1,178 @@
+"""The back-test is honest: trained before the year, scored on it, the same every time."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from ayne_dagster.domain.features import build_features
+from ayne_dagster.domain.tables import TRAINED_MODEL
+from ayne_dagster.domain.year_model import (
+    SCORE_COLUMNS,
+    YearModel,
+    data_fingerprint,
+    parameters_hash,
+    train_year,
+    training_films,
+    training_fingerprint,
+)
+from ayne_dagster_tests.domain.invented_films import all_years, details, film, many_films
+
+YEAR = 2010
+UNFILLED = {"model_uri", "is_champion", "trained_at"}
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return many_films(400)
+
+
+@pytest.fixture(scope="module")
+def features(frame: pd.DataFrame) -> pd.DataFrame:
+    return build_features(frame, all_years(frame))
+
+
+@pytest.fixture(scope="module")
+def trained(features: pd.DataFrame) -> YearModel:
+    return train_year(features, YEAR, seed=42)
+
+
+@pytest.fixture(scope="module")
+def without_outcomes(features: pd.DataFrame) -> YearModel:
+    return train_year(features, 2020, seed=42)
+
+
+def assert_same_model(first: YearModel, second: YearModel, films: pd.DataFrame) -> None:
+    """Bit for bit: predictions, intervals, description, fingerprint."""
+    assert first.model is not None
+    assert second.model is not None
+    pd.testing.assert_frame_equal(
+        first.model.predict(films), second.model.predict(films), check_exact=True
+    )
+    assert first.model.as_description() == second.model.as_description()
+    assert first.data_fingerprint == second.data_fingerprint
+
+
+@pytest.mark.parametrize("released", [date(YEAR, 1, 1), date(YEAR + 1, 3, 1), date(2030, 1, 1)])
+def test_a_film_of_the_year_or_later_with_absurd_revenue_changes_not_a_bit_of_the_model(
+    frame: pd.DataFrame, features: pd.DataFrame, trained: YearModel, released: date
+):
+    """A leak of the future shows here first, through labels, history or rounding."""
+    planted = details(
+        film(
+            99_999,
+            release_date=released,
+            revenue_usd=10**15,
+            company_ids=list(range(1, 30)),
+            director_ids=list(range(1, 80)),
+        )
+    )
+    with_it = pd.concat([frame, planted], ignore_index=True)
+    again = train_year(build_features(with_it, all_years(with_it)), YEAR, seed=42)
+    assert_same_model(trained, again, features)
+
+
+def test_two_runs_are_equal(features: pd.DataFrame, trained: YearModel):
+    again = train_year(features, YEAR, seed=42)
+    assert_same_model(trained, again, features)
+    assert again.scores == trained.scores
+    pd.testing.assert_frame_equal(again.predictions, trained.predictions, check_exact=True)
+
+
+def test_training_films_end_on_the_last_day_before_the_year(features: pd.DataFrame):
+    films = training_films(features, YEAR)
+    assert films["release_date"].max() < pd.Timestamp(YEAR, 1, 1)
+    assert films["release_date"].max() > pd.Timestamp(YEAR - 1, 11, 1)
+
+
+def test_a_scored_year_fills_the_contract(features: pd.DataFrame, trained: YearModel):
+    values = trained.contract_values()
+    assert set(values) == set(TRAINED_MODEL.column_names) - UNFILLED
+    assert trained.status == "scored"
+    assert all(values[name] is not None for name in SCORE_COLUMNS)
+    of_year = features[(features["release_year"] == str(YEAR)) & features["is_labelled"]]
+    assert trained.test_films == len(of_year) == len(trained.predictions)
+
+
+def test_the_model_beats_the_budget_rule_where_there_is_something_to_learn(trained: YearModel):
+    rmsle, rule = trained.scores["rmsle"], trained.scores["rmsle_budget_rule"]
+    assert rmsle is not None
+    assert rule is not None
+    assert rmsle < rule
+
+
+@pytest.mark.parametrize("year", [1990, 2000])
+def test_too_few_films_train_nothing_and_say_so(features: pd.DataFrame, year: int):
+    result = train_year(features, year, seed=42)
+    assert result.status == "too few films"
+    assert "50 are needed" in result.reason
+    assert result.model is None
+    assert result.data_fingerprint is None
+    assert set(result.scores.values()) == {None}
+    assert result.predictions.empty
+
+
+def test_a_year_without_outcomes_has_a_model_and_no_scores(without_outcomes: YearModel):
+    result = without_outcomes
+    assert result.status == "trained, no outcomes yet"
+    assert result.model is not None
+    assert result.test_films == 0
+    assert set(result.scores.values()) == {None}
+
+
+def test_scores_that_one_film_leaves_undefined_are_null_not_zero(features: pd.DataFrame):
+    of_year = features[features["release_year"] == str(YEAR)].head(1)
+    before = features[features["release_date"] < pd.Timestamp(YEAR, 1, 1)]
+    result = train_year(pd.concat([before, of_year]), YEAR, seed=42)
+    assert result.scores["spearman"] is None
+    assert result.scores["r2_log"] is None
+    assert result.scores["rmsle"] is not None
+
+
+def test_empty_features_are_too_few_films(features: pd.DataFrame):
+    assert train_year(features.head(0), YEAR, seed=42).status == "too few films"
+
+
+def test_every_status_is_one_of_the_contract(
+    features: pd.DataFrame, trained: YearModel, without_outcomes: YearModel
+):
+    too_few = train_year(features, 1990, seed=42)
+    statuses = {trained.status, without_outcomes.status, too_few.status}
+    assert statuses == set(TRAINED_MODEL.column("status").one_of)
+
+
+def test_a_stored_model_is_scored_instead_of_fitting_again(
+    features: pd.DataFrame, trained: YearModel
+):
+    again = train_year(features, YEAR, seed=42, fitted=trained.model)
+    assert again.model is trained.model
+    assert again.scores == trained.scores
+
+
+def test_the_fingerprint_is_known_before_training(features: pd.DataFrame, trained: YearModel):
+    assert training_fingerprint(features, YEAR) == trained.data_fingerprint
+
+
+def test_the_fingerprint_follows_the_values_and_not_the_order_or_the_types(features: pd.DataFrame):
+    films = training_films(features, YEAR)
+    first = data_fingerprint(films)
+    assert data_fingerprint(films.sample(frac=1, random_state=1)[films.columns[::-1]]) == first
+    retyped = films.assign(
+        tmdb_id=films["tmdb_id"].astype("Int64"),
+        genres=films["genres"].map(tuple),
+        release_date=films["release_date"].dt.date,
+    )
+    assert data_fingerprint(retyped) == first
+    changed = films.assign(revenue_usd=films["revenue_usd"].where(films.index > 0, 5e8))
+    assert data_fingerprint(changed) != first
+
+
+def test_outcomes_of_the_year_are_no_part_of_the_fingerprint(features: pd.DataFrame):
+    later = features["release_date"] >= pd.Timestamp(YEAR, 1, 1)
+    changed = features.assign(revenue_usd=features["revenue_usd"].mask(later, 7e7))
+    assert training_fingerprint(changed, YEAR) == training_fingerprint(features, YEAR)
+
+
+def test_the_parameters_hash_follows_the_seed():
+    assert parameters_hash(1) == parameters_hash(1)
+    assert parameters_hash(1) != parameters_hash(2)
