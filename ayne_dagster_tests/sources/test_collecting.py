@@ -17,7 +17,7 @@ from ayne_dagster.sources.failures import (
     SourceError,
 )
 from ayne_dagster.sources.fetch_result import FetchResult
-from ayne_dagster.sources.progress import LogProgress, progress, report_progress_to
+from ayne_dagster.sources.progress import LogProgress, progress, report_progress_to, stage
 from ayne_dagster_tests.sources.fakes import NOON
 
 O = FetchOutcome  # noqa: E741 - reads like the table it stands in
@@ -251,4 +251,21 @@ def test_the_logging_listener_tells_rate_and_remaining_time(
         "tmdb: 40 films begin",
         "tmdb: 10 of 40 films in 10 s, 1.0 per second, about 30 s left",
         "tmdb: ended, 10 of 40 films in 20 s, 0.5 per second, about 60 s left",
+    ]
+
+
+def test_a_stage_ends_for_its_listener_even_when_its_work_fails() -> None:
+    listener = Listener()
+
+    def work() -> None:
+        with report_progress_to(listener), stage("walk", None, "years") as advance:
+            advance(2)
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        work()
+    assert listener.heard == [
+        ("begin", "walk", None, "years"),
+        ("advance", "walk", 2),
+        ("end", "walk"),
     ]

@@ -179,3 +179,9 @@ def test_oscars_and_wins_are_never_mixed_up(wins: int, oscars: int, nominations:
 @given(dollars=st.integers(1, 10**12))
 def test_dollars_survive_their_commas(dollars: int) -> None:
     assert quirks.us_dollars(f"${dollars:,}") == dollars
+
+
+@pytest.mark.parametrize("sent", [10**400, float("inf"), "9" * 400, "1e5", True, [], {}])
+def test_numbers_no_column_could_hold_are_unknown(sent: Any) -> None:
+    assert quirks.number(sent) is None
+    assert quirks.whole(sent) is None

@@ -1,6 +1,7 @@
 """Pace and quota, in one process and in several at once."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import time
@@ -263,6 +264,7 @@ def test_a_killed_process_leaves_the_count_exact(tmp_path: Path) -> None:
         victim.stdout.readline()
     victim.kill()
     granted = 20 + len(victim.stdout.read().splitlines())
+    victim.stdout.close()
     victim.wait()
     ledger = SqliteRequestBudget(
         path, {"tmdb": ServiceLimits(None, None, "k")}, now=lambda: datetime.now(UTC)
@@ -273,3 +275,29 @@ def test_a_killed_process_leaves_the_count_exact(tmp_path: Path) -> None:
     acquire(ledger, service="tmdb")
     assert ledger.status()[0].used == used + 1
     ledger.close()
+
+
+def test_a_ledger_held_by_another_is_waited_for_and_then_named(
+    budgets: Budgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = budgets.make(quota=5)
+    acquire(budget)
+    other = sqlite3.connect(budgets.path, isolation_level=None)
+    other.execute("begin immediate")
+
+    async def freed_meanwhile() -> None:
+        waiting = asyncio.create_task(budget.acquire("omdb"))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        other.execute("rollback")
+        await waiting
+
+    asyncio.run(freed_meanwhile())
+    assert budget.left_today("omdb") == 3
+    monkeypatch.setattr("ayne_dagster.sources.sqlite_budget._LONGEST_WAIT_SECONDS", 0.02)
+    other.execute("begin immediate")
+    with pytest.raises(LedgerUnusable, match="another process holds it"):
+        acquire(budget)
+    other.execute("rollback")
+    other.close()
+    assert budget.left_today("omdb") == 3

@@ -291,3 +291,13 @@ def test_requests_are_counted_by_what_they_came_to() -> None:
     stats = with_client(transport, work)
     assert stats.by_outcome == {"unavailable": 1, "usable": 1}
     assert stats.requests == 2
+
+
+def test_a_list_that_is_no_list_makes_the_film_unusable_and_null_makes_it_empty() -> None:
+    assert row(origin_country=None, genres=None)["origin_countries"] == []
+    odd: list[dict[str, Any]] = [{"production_companies": "x"}, {"origin_country": {"US": 1}}]
+    for changes in odd:
+        transport, asked = script(json_answer(movie_body(**changes)))
+        result = movie(transport)
+        assert (result.outcome, len(asked)) == (FetchOutcome.UNUSABLE, 3)
+        assert "wrong shape" in (result.detail or "")
