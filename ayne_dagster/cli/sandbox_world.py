@@ -8,7 +8,8 @@ from pathlib import Path
 from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY
 from ayne_dagster.settings import PROJECT_ROOT
 
-SANDBOX_CONNECTIONS = 24
+SANDBOX_CONNECTIONS = 6
+"""More only make the client's connection pool work harder: 4 gave 345 requests/s, 16 gave 213."""
 
 
 def sandbox_folder(catalogue: Path | None) -> Path:
