@@ -6,12 +6,12 @@ named at once. Not here: checks of rows already stored (`defs/checks.py`).
 
 from collections.abc import Collection
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ayne_dagster.domain.tables.contract import Column, ColumnType, TableContract
+from ayne_dagster.domain.value_kinds import refuse_wrong_kinds
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.BIGINT: pa.int64(),
@@ -110,45 +110,19 @@ def _typed(series: pd.Series, column: Column) -> pa.Array:
         TypeError: A kind of value that Arrow would take but that is a mistake here.
         pyarrow.ArrowException: A value that does not fit.
     """
-    kind = series.dtype
-    if len(series) == 0:
-        return pa.array([], ARROW_TYPES[column.type])
-    if column.type in (ColumnType.BIGINT, ColumnType.INTEGER, ColumnType.DOUBLE):
-        if pd.api.types.is_bool_dtype(kind):
-            raise TypeError("true/false where a number is due")
-    elif column.type is ColumnType.TIMESTAMPTZ:
-        if pd.api.types.is_datetime64_dtype(kind):
-            raise TypeError("timestamps without a time zone; give UTC")
-        if pd.api.types.is_object_dtype(kind) and any(
-            value.tzinfo is None for value in series if hasattr(value, "tzinfo")
-        ):
-            raise TypeError("timestamps without a time zone; give UTC")
-    elif column.type is ColumnType.DATE and isinstance(kind, pd.DatetimeTZDtype):
-        raise TypeError("timestamps where a date is due")
+    wanted = ARROW_TYPES[column.type]
+    known = series.notna()
+    if not known.any():
+        return pa.nulls(len(series), wanted)
+    refuse_wrong_kinds(series[known], column.type)
     values = series
-    if pd.api.types.is_object_dtype(kind) and column.type.value.endswith("[]"):
-        values = _lists(series)
-    array = pa.Array.from_pandas(values, type=ARROW_TYPES[column.type], safe=True)
+    if pd.api.types.is_object_dtype(series.dtype):
+        # One spelling of missing: Arrow takes NaN, NaT and NA for values among lists.
+        values = series.where(known, None)
+        if column.type.value.endswith("[]"):
+            values = values.map(list, na_action="ignore")
+    array = pa.Array.from_pandas(values, type=wanted, safe=True)
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _lists(series: pd.Series) -> pd.Series:
-    """Lists as they are, arrays as lists; a text is no list of letters.
-
-    Raises:
-        TypeError: A value that is neither a list nor missing.
-    """
-
-    def one(value: object) -> object:
-        if value is None or isinstance(value, list):
-            return value
-        if isinstance(value, (np.ndarray, tuple)):
-            return list(value)
-        if isinstance(value, float) and np.isnan(value):
-            return None
-        raise TypeError(f"{value!r} is no list")
-
-    return series.map(one)
 
 
 def _value_problems(array: pa.Array, column: Column) -> list[str]:
