@@ -224,17 +224,23 @@ def load_frame(
         KeyError: A column the contract does not know.
     """
     chosen = contract.select(columns) if columns else list(contract.columns)
-    if not warehouse.exists or contract.name not in warehouse.table_names():
-        raise UpstreamMissing(
-            f"{contract.name} has never been materialized in {warehouse.path}; materialize it first"
-        )
+    missing = UpstreamMissing(
+        f"{contract.name} has never been materialized in {warehouse.path}; materialize it first"
+    )
+    if not warehouse.exists:
+        raise missing
     names = ", ".join(f'"{column.name}"' for column in chosen)
-    sql = f"SELECT {names} FROM {warehouse.qualified(contract.name)}"
+    qualified = warehouse.qualified(contract.name)
+    sql = f"SELECT {names} FROM {qualified}"
     parameters: list[Any] = []
     if years is not None and contract.year_column:
         sql += f' WHERE "{contract.year_column}" IN (SELECT unnest(?))'
         parameters.append(list(years))
-    frame = warehouse.frame(sql, parameters)
+    # Opening the file costs more than reading a year: one connection for both questions.
+    with warehouse.reading() as connection:
+        if not stored_columns(connection, qualified):
+            raise missing
+        frame = connection.execute(sql, parameters).df()
     nullable = {
         ColumnType.BIGINT: "Int64",
         ColumnType.INTEGER: "Int32",
