@@ -56,11 +56,11 @@ class JobOutcome:
 
 
 def use_dagster_home(home: Path) -> Path:
-    """Make `home` the Dagster instance of this process; a new one starts with our dagster.yaml."""
+    """Make `home` the Dagster instance of this process, configured like the project's own."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     ours = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
-    if not (home / "dagster.yaml").exists():
+    if home != ours.parent:
         (home / "dagster.yaml").write_bytes(ours.read_bytes())
     os.environ["DAGSTER_HOME"] = str(home)
     return home

@@ -12,6 +12,8 @@ import click
 
 from ayne_dagster.cli.options import YEARS
 
+_SECONDS_TO_STOP = 30
+
 
 @click.command("ui")
 @click.option("--sandbox", "is_sandboxed", is_flag=True,
@@ -93,12 +95,18 @@ def command(
 
 
 def _run_until_interrupted(arguments: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Run the child to its end; an interrupt reaches it too, and we wait until it has cleaned up."""
+    """Run the child to its end; a signal reaches it too, and we wait until it has cleaned up."""
+    # A shell starts background jobs with interrupts ignored; children would inherit that, and
+    # `dagster dev` could then not be stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with subprocess.Popen(arguments, env=environment, cwd=folder) as child:  # noqa: S603
-        previous = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         try:
             return child.wait()
         except KeyboardInterrupt:
+            child.send_signal(signal.SIGTERM)
+        try:
+            return child.wait(timeout=_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            child.kill()
             return child.wait()
-        finally:
-            signal.signal(signal.SIGTERM, previous)
