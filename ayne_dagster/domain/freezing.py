@@ -101,10 +101,18 @@ def _reasons(
         "; ratings never fetched, due at once",
         "",
     )
-    towards = films["tmdb_unchanged_cycles"].clip(upper=cycles).astype(str)
+    towards = {
+        source: films[f"{source}_unchanged_cycles"].clip(upper=cycles).astype(str)
+        for source in Source
+    }
     plain += np.where(
         flags["age_band"] == OLD,
-        "; not frozen: " + towards + f" of {cycles} unchanged TMDB refreshes",
+        "; not frozen: " + towards[Source.TMDB] + f" of {cycles} unchanged TMDB refreshes",
+        "",
+    )
+    plain += np.where(
+        (flags["age_band"] == OLD) & films["has_ratings"].astype(bool),
+        ", " + towards[Source.OMDB] + f" of {cycles} unchanged OMDb refreshes",
         "",
     )
     frozen = (
