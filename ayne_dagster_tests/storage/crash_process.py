@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import duckdb
 
 from ayne_dagster_tests.storage.conftest import Shelf, films
@@ -110,9 +109,8 @@ def die_at_random_instants(shelf: Shelf, deaths: int) -> None:
 
 if __name__ == "__main__":
     what, kind, path = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    with dg.DagsterInstance.ephemeral() as instance:
-        seeded = Shelf(kind == "stock", path, instance)
-        if what == "statements":
-            die_before_every_statement(seeded)
-        else:
-            die_at_random_instants(seeded, deaths=6)
+    seeded = Shelf(kind == "stock", path)
+    if what == "statements":
+        die_before_every_statement(seeded)
+    else:
+        die_at_random_instants(seeded, deaths=6)
