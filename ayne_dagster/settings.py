@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
 
@@ -279,8 +280,29 @@ def _layers(dotenv: Path, environments_folder: Path) -> list[tuple[str, dict[str
     yaml_path = environments_folder / f"{environment}.yaml"
     values: dict[str, Any] = {}
     if yaml_path.is_file():
-        values = YamlConfigSettingsSource(Settings, yaml_file=yaml_path)()
+        values = _yaml_values(yaml_path)
     return [("environment", env), (dotenv.name, file), (yaml_path.name, values)]
+
+
+def _yaml_values(path: Path) -> dict[str, Any]:
+    """The values of a YAML file of ours; unlike in `.env`, every name in it must be a setting.
+
+    Raises:
+        SettingsError: The file cannot be read, or names what is no setting.
+    """
+    try:
+        values = YamlConfigSettingsSource(Settings, yaml_file=path)()
+    except (YAMLError, ValueError) as error:
+        raise SettingsError(f"{path.name} is no YAML of settings: {error}") from None
+    if unknown := [str(name) for name in values if name not in Settings.model_fields]:
+        raise SettingsError(
+            "\n".join(
+                f"{setting_name((name,))} (from {path.name}): there is no such setting; "
+                "`ayne settings` lists all"
+                for name in unknown
+            )
+        )
+    return values
 
 
 def _nested(
