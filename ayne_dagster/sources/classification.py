@@ -123,10 +123,10 @@ def _classify_omdb_refusal(words: str) -> Classification:
         return Classification(Verdict.QUOTA_EXHAUSTED, words)
     if "api key" in text:
         return Classification(Verdict.BAD_CREDENTIAL, words)
-    if "error getting data" in text:
-        # Usually an id OMDb does not carry, at times a hiccup: one more try tells.
-        return Classification(Verdict.NOT_FOUND, words, retries=1)
-    if "not found" in text or "incorrect imdb id" in text:
+    # "Error getting data." is an id OMDb does not carry and, rarely, a hiccup. It is not asked for
+    # again at once: with a free key's thousand requests a day a second try for each unknown id
+    # costs more films than it saves. It stays due and comes round again.
+    if any(known in text for known in ("error getting data", "not found", "incorrect imdb id")):
         return Classification(Verdict.NOT_FOUND, words)
     if "too many results" in text:
         return Classification(Verdict.UNUSABLE, words, retries=0)

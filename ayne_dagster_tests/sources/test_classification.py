@@ -87,7 +87,7 @@ OMDB_CASES: list[tuple[str, int, bytes, Verdict, int | None]] = [
     ("17 not found", 200, omdb_error("Movie not found!"), V.NOT_FOUND, None),
     ("17 bad id", 200, omdb_error("Incorrect IMDb ID."), V.NOT_FOUND, None),
     ("17 episode", 200, omdb_error("Series or episode not found!"), V.NOT_FOUND, None),
-    ("17 error getting data", 200, omdb_error("Error getting data."), V.NOT_FOUND, 1),
+    ("17 error getting data", 200, omdb_error("Error getting data."), V.NOT_FOUND, None),
     (
         "18 bare quotes",
         200,

@@ -71,19 +71,12 @@ def test_another_title_than_asked_for_is_unusable_and_says_which() -> None:
     assert "tt0000002" in result.detail
 
 
-@pytest.mark.parametrize(
-    ("text", "requests"),
-    [("Movie not found!", 1), ("Incorrect IMDb ID.", 1), ("Error getting data.", 2)],
-)
-def test_an_unknown_title_is_not_found_with_the_services_words(text: str, requests: int) -> None:
+@pytest.mark.parametrize("text", ["Movie not found!", "Incorrect IMDb ID.", "Error getting data."])
+def test_an_unknown_title_costs_one_request_and_keeps_the_services_words(text: str) -> None:
+    """A second try for each of the 7 % of ids OMDb does not know ate into the day's quota."""
     result, asked = title(error(text))
-    assert (result.outcome, len(asked)) == (FetchOutcome.NOT_FOUND, requests)
-    assert text in result.detail
-
-
-def test_a_hiccup_called_error_getting_data_may_pass() -> None:
-    result, _ = title(error("Error getting data."), json_answer(title_body()))
-    assert result.outcome is FetchOutcome.ROW
+    assert (result.outcome, len(asked)) == (FetchOutcome.NOT_FOUND, 1)
+    assert text in (result.detail or "")
 
 
 def test_broken_json_with_bare_quotes_is_not_asked_for_again() -> None:
