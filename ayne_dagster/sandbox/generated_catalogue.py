@@ -111,8 +111,8 @@ def _draw_release_days(
 
 def _draw_pools(rng: Generator, films: int) -> _Pools:
     return _Pools(
-        director_effect=rng.normal(0, 0.40, size=max(30, films // 4)),
-        company_effect=np.sort(rng.normal(0, 0.50, size=max(20, films // 25)))[::-1],
+        director_effect=rng.normal(0, 0.55, size=max(30, films // 8)),
+        company_effect=np.sort(rng.normal(0, 0.90, size=max(20, films // 25)))[::-1],
         collection_effect=rng.normal(0.7, 0.3, size=max(5, films // 40)),
         person_count=max(200, int(films * 1.2)),
     )
@@ -145,13 +145,14 @@ def _draw_films(rng: Generator, seed: int, as_of: date, release_day: Ints) -> Dr
     company_pull = pools.company_effect[company]
     collection_pull = np.where(collection >= 0, pools.collection_effect[collection], 0.0)
     money = _INFLATION * (year - 2010)
+    market = np.array([row[3] for row in _LANGUAGES])[origin]
     log_budget = (
         _MEAN_LOG_BUDGET + money + budget_effect + 0.5 * company_pull + 0.8 * collection_pull
-        + np.array([row[3] for row in _LANGUAGES])[origin] + rng.normal(0, 1.0, size=count)
+        + market + rng.normal(0, 1.0, size=count)
     )  # fmt: skip
     log_revenue = (
         _MEAN_LOG_REVENUE + money + 0.95 * (log_budget - _MEAN_LOG_BUDGET - money)
-        + earning_effect + np.array(_MONTH_EFFECT)[month] + company_pull
+        + 1.5 * earning_effect + 0.6 * market + np.array(_MONTH_EFFECT)[month] + company_pull
         + pools.director_effect[director] + collection_pull
         + rng.normal(0, _REVENUE_NOISE, size=count)
     )  # fmt: skip
