@@ -147,12 +147,12 @@ def _draw_films(rng: Generator, seed: int, as_of: date, release_day: Ints) -> Dr
     money = _INFLATION * (year - 2010)
     market = np.array([row[3] for row in _LANGUAGES])[origin]
     log_budget = (
-        _MEAN_LOG_BUDGET + money + budget_effect + 0.5 * company_pull + 0.8 * collection_pull
+        _MEAN_LOG_BUDGET + money + budget_effect + 0.3 * company_pull + 0.8 * collection_pull
         + market + rng.normal(0, 1.0, size=count)
     )  # fmt: skip
     log_revenue = (
         _MEAN_LOG_REVENUE + money + 0.95 * (log_budget - _MEAN_LOG_BUDGET - money)
-        + 1.5 * earning_effect + 0.6 * market + np.array(_MONTH_EFFECT)[month] + company_pull
+        + 1.5 * earning_effect + 0.5 * market + np.array(_MONTH_EFFECT)[month] + company_pull
         + pools.director_effect[director] + collection_pull
         + rng.normal(0, _REVENUE_NOISE, size=count)
     )  # fmt: skip
