@@ -11,6 +11,7 @@ it.
 import json
 import os
 import random
+import re
 import socket
 import threading
 import time
@@ -102,7 +103,7 @@ class Warehouse:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + self.wait_seconds
-        with _process_lock(self.path), self._queued(purpose, deadline):
+        with self._turn_of_thread(deadline), self._queued(purpose, deadline):
             connection = self._open(read_only=False, deadline=deadline)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -131,7 +132,7 @@ class Warehouse:
                 "in the UI makes it"
             )
         deadline = time.monotonic() + self.wait_seconds
-        with _process_lock(self.path):
+        with self._turn_of_thread(deadline):
             connection = self._open(read_only=True, deadline=deadline)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -165,10 +166,22 @@ class Warehouse:
         return f'"{self.schema}"."{table}"'
 
     @contextmanager
+    def _turn_of_thread(self, deadline: float) -> Iterator[None]:
+        lock = _process_lock(self.path)
+        if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise WarehouseBusy(
+                f"{self.path} was held for more than {self.wait_seconds:g} s by another thread of "
+                "this process; nothing was written"
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def _queued(self, purpose: str, deadline: float) -> Iterator[None]:
-        lock_path = self.path.with_name(self.path.name + ".lock")
-        holder_path = self.path.with_name(self.path.name + ".holder.json")
-        lock = FileLock(lock_path)
+        holder_path = _holder_path(self.path)
+        lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         try:
             lock.acquire(timeout=max(0.0, deadline - time.monotonic()), poll_interval=0.02)
         except Timeout as error:
@@ -241,7 +254,7 @@ def _patiently(
     while True:
         try:
             return connect()
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
+        except duckdb.Error as error:
             if not _is_held(error):
                 raise WarehouseDamaged(
                     f"{path} cannot be opened: {error}. If the file is damaged, put a copy back or "
@@ -249,9 +262,9 @@ def _patiently(
                 ) from error
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(
-                    f"{path} was held for more than {wait_seconds:g} s: {error}. Close the program "
-                    "that holds it (notebooks can read the Parquet mirror instead), or raise "
-                    "DATABASE__WAIT_SECONDS"
+                    f"{path} was held for more than {wait_seconds:g} s{_known_writer(path, error)}"
+                    f": {error}. Close the program that holds it (notebooks can read the Parquet "
+                    "mirror instead), or raise DATABASE__WAIT_SECONDS"
                 ) from error
             # Jitter keeps waiting processes from coming back all at once.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
@@ -261,6 +274,17 @@ def _patiently(
 def _is_held(error: duckdb.Error) -> bool:
     text = str(error)
     return any(words in text for words in _HELD)
+
+
+def _holder_path(path: Path) -> Path:
+    return path.with_name(path.name + ".holder.json")
+
+
+def _known_writer(path: Path, error: duckdb.Error) -> str:
+    """Who holds the file, where DuckDB names the process that said so when it began to write."""
+    described = _describe_holder(_holder_path(path))
+    named = re.search(r"PID (\d+)", str(error))
+    return f" by {described}" if named and f"process {named[1]} on" in described else ""
 
 
 def _describe_holder(path: Path) -> str:
