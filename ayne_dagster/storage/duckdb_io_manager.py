@@ -186,7 +186,7 @@ def write_batch(
 
     def mirror_changes(connection: Any) -> None:
         for table, report in reports.items():
-            if mirror is not None and report.is_changed:
+            if mirror is not None:
                 qualified = warehouse.qualified(table.name)
                 mirror.write(connection, table, qualified, report.touched_years)
 
@@ -201,6 +201,8 @@ def write_batch(
                 reports[table] = write_rows(
                     connection, table, checked, qualified, years, stored=stored[table]
                 )
+                if mirror is not None and reports[table].is_changed:
+                    mirror.owe(table, reports[table].touched_years)
     return reports[contract]
 
 

@@ -14,6 +14,7 @@ import duckdb
 from ayne_dagster.domain.tables.contract import TableContract
 
 FILE_NAME = "part.parquet"
+_NOTE_NAME = ".owed"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ class ParquetMirror:
             return table / FILE_NAME
         return table / f"{contract.year_column}={year}" / FILE_NAME
 
+    def owe(self, contract: TableContract, years: Sequence[str]) -> None:
+        """Note, before the commit, which partitions are to be mirrored after it.
+
+        A process that dies in between leaves the note behind, and the next write of the table
+        catches up; a rerun alone would not, for it finds its rows stored and changes nothing.
+        """
+        note = self._note(contract)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("\n".join(sorted({*years, *(self._owed(contract) or ())})))
+
     def write(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -40,15 +51,38 @@ class ParquetMirror:
         qualified: str,
         years: Sequence[str],
     ) -> None:
-        """Write the named partitions (or the whole unpartitioned table) anew.
+        """Write anew the named partitions (or the whole unpartitioned table) and those owed.
 
         Args:
             connection: Open on the committed state.
             contract: The table.
             qualified: Its quoted name.
-            years: Partitions that changed; ignored for an unpartitioned table. One that has become
-                empty loses its file.
+            years: Partitions that changed; one that has become empty loses its file. An
+                unpartitioned table is written where a write of it was announced (`owe`).
         """
+        owed = self._owed(contract)
+        if owed is None and not years:
+            return
+        self._write(connection, contract, qualified, sorted({*years, *(owed or ())}))
+        self._note(contract).unlink(missing_ok=True)
+
+    def _note(self, contract: TableContract) -> Path:
+        return self.folder / contract.name / _NOTE_NAME
+
+    def _owed(self, contract: TableContract) -> list[str] | None:
+        """Partitions owed since an earlier write; None where none was announced."""
+        try:
+            return self._note(contract).read_text().split()
+        except FileNotFoundError:
+            return None
+
+    def _write(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contract: TableContract,
+        qualified: str,
+        years: Sequence[str],
+    ) -> None:
         # The year stands in the folder's name, as the hive layout wants it.
         columns = ", ".join(
             f'"{name}"' for name in contract.column_names if name != contract.year_column

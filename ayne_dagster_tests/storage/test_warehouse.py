@@ -113,7 +113,7 @@ def test_a_dead_writer_is_not_blamed_for_a_reader(filled: Warehouse) -> None:
 
 
 def test_threads_of_one_process_take_turns(filled: Warehouse) -> None:
-    """DuckDB refuses a reader and a writer of one file in one process: "different configuration"."""
+    """DuckDB lets no reader and writer into one file in one process."""
     errors: list[Exception] = []
 
     def work(number: int) -> None:
@@ -185,13 +185,13 @@ def test_a_missing_file_is_made_by_a_write_and_never_by_a_read(warehouse: Wareho
 
 
 def test_a_failed_transaction_leaves_nothing_and_closes_the_file(filled: Warehouse) -> None:
-    with (
-        pytest.raises(duckdb.ConversionException),
-        filled.writing("failing") as connection,
-        transaction(connection),
-    ):
-        connection.execute("INSERT INTO numbers VALUES (2)")
-        connection.execute("INSERT INTO numbers VALUES ('many')")
+    def fail_halfway() -> None:
+        with filled.writing("failing") as connection, transaction(connection):
+            connection.execute("INSERT INTO numbers VALUES (2)")
+            connection.execute("INSERT INTO numbers VALUES ('many')")
+
+    with pytest.raises(duckdb.ConversionException):
+        fail_halfway()
     assert numbers(filled) == [1]
     assert not Path(f"{filled.path}.holder.json").exists()
 
