@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: run benchmarks, print tables, exit 1 where a goal is missed."""
+"""`python -m benchmarks [NAME ...]`: run benchmarks; exit 1 where a goal is missed."""
 
 import argparse
 import importlib
