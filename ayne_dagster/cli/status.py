@@ -36,7 +36,7 @@ def command(runs: int, as_json: bool) -> None:
                 "left_today": status.left,
                 "requests_per_second": status.requests_per_second,
             }
-            for status in (resources["services"].budget().status(name) for name in ("tmdb", "omdb"))
+            for status in resources["services"].budget().status()
         ],
         "runs": _last_runs(use_dagster_home(home), runs),
     }

@@ -155,10 +155,16 @@ def no_unit_mistake_is_labelled(queries: dg.ResourceParam[MovieQueries]) -> dg.A
 
 @dg.definitions
 def checks() -> dg.Definitions:
-    """All checks that are generated; the decorated ones above are found by themselves."""
+    """All checks; where a module has definitions of its own, Dagster looks for nothing else."""
     generated: Sequence[dg.AssetChecksDefinition] = [
         *(contract_checks(contract) for contract in ASSET_TABLES),
         row_age_check(TMDB_DETAILS),
         row_age_check(OMDB_RATINGS),
     ]
-    return dg.Definitions(asset_checks=generated)
+    own: Sequence[dg.AssetChecksDefinition] = [
+        films_have_details,
+        money_is_no_unit_mistake,
+        no_unit_mistake_is_labelled,
+        forecasts_lie_in_their_intervals,
+    ]
+    return dg.Definitions(asset_checks=[*generated, *own])

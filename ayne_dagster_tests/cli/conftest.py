@@ -1,0 +1,60 @@
+"""A runner of `ayne` and a database with a few rows, without any run of Dagster."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ayne_dagster.cli.main import ayne
+from ayne_dagster.domain.frame_check import empty_frame
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS
+from ayne_dagster.storage.duckdb_io_manager import write_batch
+from ayne_dagster.storage.warehouse import Warehouse
+
+AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(project: Path) -> Invoke:
+    """Run `ayne` in a project folder of the test's own."""
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(ayne, list(arguments))
+
+    return run
+
+
+@pytest.fixture
+def database(project: Path) -> Path:
+    """The database of the settings, with three films of two years."""
+    path = project / "data" / "ayne.duckdb"
+    path.parent.mkdir()
+    rows = pd.DataFrame(
+        [
+            {
+                "tmdb_id": number,
+                "release_year": year,
+                "title": f"Film {number}",
+                "release_date": date(int(year), 3, 2),
+                "sources": ["discover", "popular"],
+                "first_seen_at": AT,
+                "last_seen_at": AT,
+            }
+            for number, year in ((1, "2001"), (2, "2001"), (3, "2002"))
+        ],
+        columns=DISCOVERED_MOVIES.column_names,
+        dtype=object,
+    )
+    write_batch(
+        Warehouse(path),
+        DISCOVERED_MOVIES,
+        rows,
+        years=["2001", "2002"],
+        also={FROZEN_FLAGS: empty_frame(FROZEN_FLAGS)},
+        purpose="a test",
+    )
+    return path

@@ -1,0 +1,33 @@
+"""`ayne demo` twice: the second call costs nothing and changes nothing."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ayne_dagster_tests.cli.conftest import Invoke
+
+THIS_YEAR = datetime.now(UTC).year
+YEARS = f"{THIS_YEAR - 2}-{THIS_YEAR - 1}"
+
+
+@pytest.mark.slow
+def test_promise_1_the_demo_fills_the_graph_and_a_second_call_sends_nothing(
+    invoke: Invoke, project: Path
+):
+    """The first thing anybody types: it must be whole, and repeatable at no cost."""
+    reports = []
+    for _ in range(2):
+        result = invoke("demo", "--films", "60", "--years", YEARS, "--json")
+        assert result.exit_code == 0, result.output
+        reports.append(json.loads(result.stdout))
+    first, second = reports
+    assert first["is_complete"]
+    assert first["stored"]["films"] == first["expected"]["films"] > 0
+    assert sum(first["requests"]["sent"].values()) > 0
+    assert second["is_complete"]
+    assert set(second["requests"]["sent"].values()) == {0}
+    assert set(second["rows changed"].values()) == {0}
+    assert (project / "data" / "demo" / "ayne.duckdb").is_file()
+    assert not (project / "data" / "ayne.duckdb").exists()

@@ -1,0 +1,113 @@
+"""`ayne export` writes whole files or none; `ayne status` answers on nothing and on data."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ayne_dagster.cli.errors import is_expected
+from ayne_dagster.domain.tables import ASSET_TABLES, DISCOVERED_MOVIES
+from ayne_dagster_tests.cli.conftest import Invoke
+
+
+def test_a_parquet_export_keeps_columns_types_and_lists(
+    invoke: Invoke, database: Path, tmp_path: Path
+):
+    target = tmp_path / "out" / "films.parquet"
+    result = invoke("export", "discovered_movies", "--to", str(target))
+    assert result.exit_code == 0, result.output
+    assert result.output == f"3 rows of discovered_movies -> {target}\n"
+    frame = pd.read_parquet(target)
+    assert list(frame.columns) == DISCOVERED_MOVIES.column_names
+    assert frame["tmdb_id"].tolist() == [1, 2, 3]
+    assert list(frame["sources"][0]) == ["discover", "popular"]
+
+
+def test_a_csv_export_joins_lists_and_takes_years(invoke: Invoke, database: Path, tmp_path: Path):
+    target = tmp_path / "films.csv"
+    result = invoke(
+        "export", "discovered_movies", "--to", str(target), "--start", "2002", "--end", "2002",
+        "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said == {"table": "discovered_movies", "rows": 1, "file": str(target.resolve())}
+    frame = pd.read_csv(target)
+    assert frame[["tmdb_id", "title", "sources"]].to_dict("records") == [
+        {"tmdb_id": 3, "title": "Film 3", "sources": "discover|popular"}
+    ]
+
+
+def test_an_export_replaces_the_file_that_is_there_and_leaves_nothing_beside_it(
+    invoke: Invoke, database: Path, tmp_path: Path
+):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "films.csv"
+    target.write_text("old")
+    assert invoke("export", "discovered_movies", "--to", str(target)).exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["films.csv"]
+    assert target.read_text().startswith("tmdb_id,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["film", "--to", "x.csv"], "there is no table 'film'; there are movie_lists, "),
+        (["features", "--to", "x.xlsx"], "x.xlsx: write to a file ending in .parquet or .csv"),
+        (["features", "--to", "x"], "write to a file ending in .parquet or .csv"),
+        (["movie_lists", "--to", "x.csv", "--start", "2001"], "movie_lists has no release years"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused_in_words(
+    invoke: Invoke, arguments: list[str], words: str
+):
+    result = invoke("export", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_an_export_without_a_database_says_so_and_writes_nothing(invoke: Invoke, tmp_path: Path):
+    target = tmp_path / "films.csv"
+    result = invoke("export", "features", "--to", str(target))
+    assert result.exit_code == 1
+    assert result.exception is not None
+    assert is_expected(result.exception)
+    assert "ayne.duckdb" in str(result.exception)
+    assert not target.exists()
+
+
+def test_an_export_of_a_table_never_filled_says_so(invoke: Invoke, database: Path, tmp_path: Path):
+    target = tmp_path / "out" / "features.csv"
+    result = invoke("export", "features", "--to", str(target), "--database", str(database))
+    assert result.exit_code == 1
+    assert "features has never been materialized" in str(result.exception)
+    assert list(target.parent.glob("*")) == []
+
+
+def test_status_on_nothing_says_where_to_start(invoke: Invoke):
+    result = invoke("status")
+    assert result.exit_code == 0, result.output
+    assert "Nothing collected yet" in result.output
+    assert "ayne demo" in result.output
+
+
+def test_status_as_json_on_nothing_counts_zero(invoke: Invoke):
+    said = json.loads(invoke("status", "--json").stdout)
+    assert said["tables"] == {table.name: 0 for table in ASSET_TABLES}
+    assert said["runs"] == []
+    budgets = {one["service"]: one for one in said["budgets"]}
+    assert budgets["omdb"]["left_today"] == budgets["omdb"]["daily_quota"] == 950
+    assert budgets["tmdb"]["daily_quota"] is None
+
+
+def test_status_on_data_counts_rows(invoke: Invoke, database: Path):
+    said = json.loads(invoke("status", "--json").stdout)
+    assert said["tables"]["discovered_movies"] == 3
+    assert said["database"] == str(database)
+    assert {one["source"] for one in said["due"]} == {"tmdb", "omdb"}
+    shown = invoke("status")
+    assert shown.exit_code == 0, shown.output
+    assert "discovered_movies" in shown.output
+    assert "Nothing collected yet" not in shown.output

@@ -1,0 +1,136 @@
+"""Help, wrong usage, and the one line people read when something expected goes wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ayne_dagster.cli.errors import _EXPECTED, is_expected
+from ayne_dagster.cli.main import _COMMANDS
+from ayne_dagster_tests.cli.conftest import Invoke
+from ayne_dagster_tests.conftest import PROJECT
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_every_command_explains_itself_and_its_options(invoke: Invoke, command: str):
+    shown = invoke(command, "--help")
+    assert shown.exit_code == 0
+    assert len(shown.output.splitlines()) > 5
+    assert invoke(command, "-h").output == shown.output
+
+
+def test_the_group_names_every_command_and_where_to_start(invoke: Invoke):
+    shown = invoke("--help")
+    assert shown.exit_code == 0
+    for command in _COMMANDS:
+        assert f"\n  {command} " in shown.output
+    assert "Start with `ayne demo`" in shown.output
+
+
+def test_the_version_carries_the_notice_tmdb_asks_for(invoke: Invoke):
+    shown = invoke("--version")
+    assert "This product uses TMDB and the TMDB APIs but is not endorsed" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["colect"], "No such command 'colect'"),
+        (["collect", "--start-year", "x"], "'x' is not a valid integer"),
+        (["collect", "--max-pages", "0"], "0 is not in the range"),
+        (["collect", "--refresh-limit", "0"], "0 is not in the range"),
+        (["collect", "--yeers", "5"], "No such option"),
+        (["demo", "--films", "3"], "3 is not in the range"),
+        (["demo", "--years", "2020-2010"], "the first year is after the last"),
+        (["demo", "--years", "soon"], "'soon' is no range of years; write 2015-2023"),
+        (["demo", "--catalogue", "nowhere"], "'nowhere' does not exist"),
+        (["ui", "--port", "0"], "0 is not in the range"),
+        (["ui", "--catalogue", "."], "--catalogue goes with --sandbox"),
+        (["sandbox", "--retry-after", "never"], "'never' is not one of"),
+        (["sandbox", "--latency", "-1"], "-1.0 is not in the range"),
+        (["sandbox", "--clock", "noon"], "noon"),
+        (["status", "--runs", "-1"], "-1 is not in the range"),
+        (["export", "forecasts"], "Missing option '--to'"),
+        (["export", "--to", "x.csv"], "Missing argument 'TABLE'"),
+        (["settings", "--section", "omdv"], "there is no section 'omdv'"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_the_reason(
+    invoke: Invoke, arguments: list[str], words: str
+):
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("years", [("--start-year", "1700"), ("--end-year", "2999")])
+def test_years_the_platform_does_not_keep_are_named(invoke: Invoke, years: tuple[str, str]):
+    result = invoke("collect", *years)
+    assert result.exit_code == 1
+    assert result.exception is not None
+    assert is_expected(result.exception)
+    assert f"{years[1]} is not a release year the platform keeps" in str(result.exception)
+
+
+def test_every_expected_error_exists_under_its_name():
+    """The list goes by name; a renamed error would show its traceback to people."""
+    import ayne_dagster.cli.errors
+    import ayne_dagster.defs.services
+    import ayne_dagster.domain.frame_check
+    import ayne_dagster.domain.release_years
+    import ayne_dagster.sandbox.server
+    import ayne_dagster.settings
+    import ayne_dagster.sources.request_budget
+    import ayne_dagster.sources.sqlite_budget
+    import ayne_dagster.storage.duckdb_io_manager
+    import ayne_dagster.storage.table_writes
+    import ayne_dagster.storage.warehouse
+
+    del ayne_dagster
+    held = {
+        name
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("ayne_dagster.")
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert held >= _EXPECTED
+
+
+def test_a_bug_is_not_expected():
+    assert not is_expected(KeyError("x"))
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The platform in a folder of its own, as after an installation: its root is that folder."""
+    root = tmp_path / "installed"
+    no_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "ayne_dagster", root / "ayne_dagster", ignore=no_caches)
+    shutil.copytree(PROJECT / "dagster_home", root / "dagster_home",
+                    ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
+    shutil.copy(PROJECT / "pyproject.toml", root)
+    return root
+
+
+def test_collect_without_a_key_is_exit_code_1_and_one_clear_line(installed: Path):
+    """It was a Dagster traceback of 200 lines with the reason in the middle."""
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    result = subprocess.run(
+        [sys.executable, "-m", "ayne_dagster.cli.main", "collect"],
+        cwd=installed,
+        env={**environment, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stderr[-2000:]
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: step movie_lists of run ")
+    assert "TMDB__API_KEY is not set" in lines[0]
+    assert result.stdout == ""

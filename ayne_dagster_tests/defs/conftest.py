@@ -1,0 +1,74 @@
+"""One sandbox and one populated world for all tests of definitions; each test changes a copy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ayne_dagster.sandbox.config import SandboxConfig
+from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
+from ayne_dagster_tests.defs.world import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    PLANTED_OMDB_KEY,
+    PLANTED_TMDB_KEY,
+    Run,
+    World,
+    log_file,
+    requests_served,
+)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    config = SandboxConfig(
+        films=120,
+        seed=5,
+        first_year=FIRST_YEAR,
+        last_year=LAST_YEAR,
+        tmdb_requests_per_second=0,
+        omdb_daily_quota=0,
+        tmdb_keys=(PLANTED_TMDB_KEY,),
+        omdb_keys=(PLANTED_OMDB_KEY,),
+    )
+    with running_sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def first_run(
+    sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, Run]:
+    """The whole graph over all years, once, with everything Dagster and the loggers say kept."""
+    folder = tmp_path_factory.mktemp("populated")
+    world = World(folder, sandbox)
+    home = folder / "instance"
+    home.mkdir()
+    with log_file(folder / "everything.log"), dg.DagsterInstance.local_temp(str(home)) as instance:
+        run = world.run(instance=instance, is_drawn=True)
+    return world, run
+
+
+@pytest.fixture
+def world(first_run: tuple[World, Run], tmp_path: Path) -> World:
+    """A populated world of the test's own."""
+    return first_run[0].copied_to(tmp_path / "world")
+
+
+@pytest.fixture
+def empty_world(sandbox: RunningSandbox, tmp_path: Path) -> World:
+    """A world in which nothing was ever fetched."""
+    return World(tmp_path / "world", sandbox)
+
+
+@pytest.fixture(scope="session")
+def second_run(
+    first_run: tuple[World, Run], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, World, Run, int]:
+    """The world before, the world after, the same run again, and the requests it sent."""
+    before = first_run[0]
+    after = before.copied_to(tmp_path_factory.mktemp("again"))
+    served = requests_served(before.sandbox)
+    run = after.run()
+    return before, after, run, requests_served(before.sandbox) - served

@@ -1,0 +1,174 @@
+"""What Dagster is told: assets, partitions, checks, jobs; read without running anything."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from ayne_dagster.definitions import defs
+from ayne_dagster.defs import checks
+from ayne_dagster.defs.partitions import release_year_partitions, year_and_all_before
+from ayne_dagster.domain.release_years import UNDATED
+from ayne_dagster.domain.tables import ASSET_TABLES, TABLES
+from ayne_dagster.domain.tables.contract import TableContract
+
+GROUPS = {
+    "movie_lists": "discovery",
+    "discovered_movies": "discovery",
+    "tmdb_details": "collection",
+    "omdb_ratings": "collection",
+    "frozen_flags": "freshness",
+    "features": "modelling",
+    "trained_model": "modelling",
+    "forecasts": "modelling",
+}
+READS = {
+    "movie_lists": set(),
+    "discovered_movies": {"movie_lists"},
+    "tmdb_details": {"discovered_movies"},
+    "omdb_ratings": {"tmdb_details"},
+    "frozen_flags": {"tmdb_details", "omdb_ratings"},
+    "features": {"tmdb_details", "omdb_ratings", "frozen_flags"},
+    "trained_model": {"features"},
+    "forecasts": {"trained_model", "features"},
+}
+EVERY_ASSET = pytest.mark.parametrize("table", ASSET_TABLES, ids=lambda table: table.name)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dg.Definitions:
+    return defs()
+
+
+@pytest.fixture(scope="module")
+def specs(loaded: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
+
+
+def test_the_definitions_are_valid(loaded: dg.Definitions):
+    dg.Definitions.validate_loadable(loaded)
+
+
+def test_every_asset_table_is_an_asset_and_every_asset_a_table(specs: dict[str, dg.AssetSpec]):
+    assert set(specs) == {table.name for table in ASSET_TABLES} == set(GROUPS)
+
+
+@EVERY_ASSET
+def test_every_asset_has_group_description_owner_and_kinds(
+    table: TableContract, specs: dict[str, dg.AssetSpec]
+):
+    spec = specs[table.name]
+    assert spec.group_name == GROUPS[table.name]
+    assert spec.description is not None
+    assert table.title in spec.description
+    assert table.grain in spec.description
+    assert spec.owners
+    assert 1 <= len(spec.kinds) <= 3
+
+
+@EVERY_ASSET
+def test_the_graph_is_the_one_of_the_design(table: TableContract, specs: dict[str, dg.AssetSpec]):
+    reads = {dep.asset_key.to_user_string() for dep in specs[table.name].deps}
+    assert reads == READS[table.name]
+
+
+@EVERY_ASSET
+def test_the_column_schema_shows_every_column_of_the_contract(
+    table: TableContract, specs: dict[str, dg.AssetSpec]
+):
+    schema = specs[table.name].metadata["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == table.column_names
+    assert all(column.description for column in schema.columns)
+
+
+@EVERY_ASSET
+def test_a_backfill_of_a_partitioned_asset_is_one_run(table: TableContract, loaded: dg.Definitions):
+    """A run per year cost twenty times as much as one run over twenty years."""
+    node = loaded.resolve_asset_graph().get(dg.AssetKey(table.name))
+    if table.year_column is None:
+        assert node.partitions_def is None
+        return
+    assert node.partitions_def == release_year_partitions()
+    assert node.backfill_policy == dg.BackfillPolicy.single_run()
+    assert node.metadata["partition_expr"] == "release_year"
+
+
+@EVERY_ASSET
+def test_every_table_is_checked_against_its_contract(table: TableContract, loaded: dg.Definitions):
+    keys = {key for key in loaded.resolve_asset_graph().asset_check_keys
+            if key.asset_key == dg.AssetKey(table.name)}  # fmt: skip
+    assert {"key_is_unique", "required_values_are_there", "values_are_plausible"} <= {
+        key.name for key in keys
+    }
+
+
+def test_only_checks_that_guard_downstream_block(loaded: dg.Definitions):
+    graph = loaded.resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert blocking == {
+        "key_is_unique",
+        "required_values_are_there",
+        "no_unit_mistake_is_labelled",
+    }
+
+
+def test_every_check_of_the_module_is_loaded(loaded: dg.Definitions):
+    """Four decorated checks were never loaded: a module with definitions of its own is not
+    searched for more, and a check nobody runs fails nobody."""
+    written = {
+        key
+        for value in vars(checks).values()
+        if isinstance(value, dg.AssetChecksDefinition)
+        for key in value.check_keys
+    }
+    assert len(written) == 4
+    assert written <= set(loaded.resolve_asset_graph().asset_check_keys)
+
+
+def test_every_check_says_what_it_checks(loaded: dg.Definitions):
+    graph = loaded.resolve_asset_graph()
+    silent = [key for key in graph.asset_check_keys if not graph.get_check_spec(key).description]
+    assert not silent
+
+
+@pytest.mark.parametrize(
+    ("job", "assets"),
+    [
+        ("collect", set(list(GROUPS)[:5])),
+        ("model", {"features", "trained_model", "forecasts"}),
+        ("whole_graph", set(GROUPS)),
+    ],
+)
+def test_jobs_hold_the_assets_people_expect(loaded: dg.Definitions, job: str, assets: set[str]):
+    found = loaded.resolve_job_def(job)
+    assert {key.to_user_string() for key in found.asset_layer.executable_asset_keys} == assets
+    assert found.description
+    assert found.partitions_def == release_year_partitions()
+
+
+def test_partitions_are_release_years_and_undated():
+    keys = release_year_partitions().get_partition_keys()
+    assert keys[0] == "1900"
+    assert keys[-2:] == [str(datetime.now(UTC).year + 3), UNDATED]
+
+
+def test_a_year_reads_itself_and_everything_before_and_nothing_after():
+    """One year too many and the model has seen the future."""
+    mapping = year_and_all_before()
+    years = release_year_partitions()
+    upstream = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        years.subset_with_partition_keys(["1903"]), years, years
+    ).partitions_subset
+    assert sorted(upstream.get_partition_keys()) == ["1900", "1901", "1902", "1903"]
+    undated = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        years.subset_with_partition_keys([UNDATED]), years, years
+    ).partitions_subset
+    assert list(undated.get_partition_keys()) == [UNDATED]
+
+
+def test_runs_share_one_process_by_default(loaded: dg.Definitions):
+    assert loaded.executor is dg.in_process_executor
+
+
+def test_operation_tables_are_no_assets(specs: dict[str, dg.AssetSpec]):
+    assert {"refresh_history", "discovery_walks"} <= set(TABLES) - set(specs)

@@ -1,0 +1,238 @@
+"""A world to run the graph in: a sandbox, a folder for all data, and the jobs of the platform.
+
+Lives here: running jobs and reading what they left. Not here: what is expected (`test_*.py`).
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import dagster as dg
+import duckdb
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ayne_dagster.cli.sandbox_world import sandbox_environment
+from ayne_dagster.definitions import defs
+from ayne_dagster.domain.tables import TABLES
+from ayne_dagster.sandbox.server import RunningSandbox
+
+THIS_YEAR = datetime.now(UTC).year
+FIRST_YEAR, LAST_YEAR = THIS_YEAR - 5, THIS_YEAR + 1
+YEARS = [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]
+PLANTED_TMDB_KEY = "5ec2e75ec2e75ec2e75ec2e75ec2e75e"
+PLANTED_OMDB_KEY = "p1an7ed0"
+
+
+@dataclass
+class Run:
+    """What a run did."""
+
+    result: dg.ExecuteInProcessResult
+
+    @property
+    def success(self) -> bool:
+        return self.result.success
+
+    @property
+    def materialized(self) -> set[str]:
+        events = self.result.get_asset_materialization_events()
+        return {event.asset_key.to_user_string() for event in events if event.asset_key}
+
+    def figures(self, asset: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for event in self.result.asset_materializations_for_node(asset):
+            found.update({name: value.value for name, value in event.metadata.items()})
+        return found
+
+    def changed_rows(self) -> dict[str, int]:
+        names = ("rows inserted", "rows updated", "rows deleted", "rows moved to another year")
+        return {
+            asset: sum(self.figures(asset).get(name, 0) for name in names)
+            for asset in self.materialized
+        }
+
+    def check(self, asset: str, name: str) -> dg.AssetCheckEvaluation:
+        (found,) = [
+            one
+            for one in self.result.get_asset_check_evaluations()
+            if (one.asset_key.to_user_string(), one.check_name) == (asset, name)
+        ]
+        return found
+
+    def failed_checks(self) -> set[str]:
+        return {
+            f"{one.asset_key.to_user_string()}.{one.check_name}"
+            for one in self.result.get_asset_check_evaluations()
+            if not one.passed
+        }
+
+    def failure_words(self) -> str:
+        words = []
+        for event in self.result.all_events:
+            if event.is_step_failure:
+                data = event.step_failure_data
+                words.append(str(data.user_failure_data and data.user_failure_data.description))
+                error = data.error
+                while error is not None:
+                    words.append(error.message)
+                    error = error.cause
+        return "\n".join(words)
+
+
+@dataclass
+class World:
+    """One folder of data and the sandbox it is filled from."""
+
+    folder: Path
+    sandbox: RunningSandbox
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "ayne.duckdb"
+
+    @property
+    def mirror(self) -> Path:
+        return self.folder / "intermediate"
+
+    @contextmanager
+    def environment(self, overrides: Mapping[str, str]) -> Iterator[None]:
+        """The settings of this world, for the time of a block."""
+        given = {
+            **sandbox_environment(self.sandbox.url, self.folder, first_year=FIRST_YEAR),
+            # Partitions are those Dagster saw when it loaded the assets, in every world alike.
+            "FIRST_RELEASE_YEAR": "1900",
+            "TMDB__API_KEY": PLANTED_TMDB_KEY,
+            "OMDB__API_KEY": PLANTED_OMDB_KEY,
+            "MODEL__MINIMUM_FILMS": "20",
+            **self.overrides,
+            **overrides,
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in given.items():
+                patch.setenv(name, value)
+            yield
+
+    def run(
+        self,
+        job: str = "whole_graph",
+        years: tuple[str, str] = (YEARS[0], YEARS[-1]),
+        *,
+        instance: dg.DagsterInstance | None = None,
+        config: dict[str, Any] | None = None,
+        assets: list[str] | None = None,
+        is_drawn: bool = False,
+        **overrides: str,
+    ) -> Run:
+        """Run a job of the platform over a range of years, in this process.
+
+        Pictures take half the time of a small run and have tests of their own; only the first run
+        of a session draws them.
+        """
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        with self.environment(overrides), _instance(instance) as used, _pictures(is_drawn):
+            result = (
+                defs()
+                .resolve_job_def(job)
+                .execute_in_process(
+                    instance=used,
+                    run_config={
+                        "ops": {
+                            asset: {"config": given} for asset, given in (config or {}).items()
+                        },
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    },
+                    asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                    tags={
+                        "dagster/asset_partition_range_start": years[0],
+                        "dagster/asset_partition_range_end": years[-1],
+                    },
+                    raise_on_error=False,
+                )
+            )
+        return Run(result)
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def value(self, sql: str, *parameters: Any) -> Any:
+        return self.rows(sql, *parameters)[0][0]
+
+    def execute(self, sql: str, *parameters: Any) -> None:
+        """Change the warehouse behind the platform's back."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(sql, list(parameters))
+
+    def contents(self) -> dict[str, list[tuple]]:
+        """Every row of every table, sorted: two equal worlds have equal contents."""
+        names = {name for (name,) in self.rows("SELECT table_name FROM duckdb_tables()")}
+        return {
+            name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr)
+            for name in TABLES
+            if name in names
+        }
+
+    def copied_to(self, folder: Path) -> "World":
+        """The same data in another folder, to be changed without harm."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return World(folder, self.sandbox, dict(self.overrides))
+
+
+def requests_served(sandbox: RunningSandbox) -> int:
+    """Requests both services have answered since the last reset."""
+    return sum(service["requests"] for service in sandbox.stats()["services"].values())
+
+
+@contextmanager
+def _instance(given: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstance]:
+    if given is not None:
+        yield given
+        return
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@contextmanager
+def _pictures(is_drawn: bool) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_drawn:
+            patch.setattr(Figure, "savefig", _draw_nothing)
+        yield
+
+
+def _draw_nothing(_figure: Figure, to: IO[bytes], **_options: Any) -> None:
+    Image.new("RGB", (2, 2)).save(to, "PNG")
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Everything any logger says, at the lowest level, into a file."""
+    handler = logging.FileHandler(path)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    """Files that hold a text, as plain bytes."""
+    wanted = text.encode()
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and wanted in path.read_bytes()
+    ]
