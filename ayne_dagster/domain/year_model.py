@@ -95,6 +95,12 @@ def training_fingerprint(features: pd.DataFrame, year: int) -> str:
     return data_fingerprint(training_films(features, year))
 
 
+def outcomes_fingerprint(features: pd.DataFrame, year: int) -> str:
+    """Hash of the films of the year that have an outcome: says whether its scores still hold."""
+    of_year = features[features["release_year"].astype(str) == f"{year:04d}"]
+    return data_fingerprint(labelled_films(of_year))
+
+
 def data_fingerprint(films: pd.DataFrame) -> str:
     """Hash of all that decides a model among its training rows, in 32 hexadecimal digits.
 

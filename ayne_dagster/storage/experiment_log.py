@@ -7,6 +7,7 @@ import: only inside functions.
 
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -161,8 +162,34 @@ class ExperimentLog:
             ModelNotFoundError: The store has no such model, or its files are gone.
             UntrustedModelError: It is made of other types than `TRUSTED_TYPES`.
         """
+        # The usual place first: asking MLflow costs three seconds of import.
+        if self.has_files(model_uri):
+            return load_model_files(self._usual_folder(model_uri))
         folder = _folder(self._logged_model(model_uri).artifact_location)
         return load_model_files(folder)
+
+    def has_files(self, model_uri: str) -> bool:
+        """Whether the model's files lie where this log puts them; asks no store."""
+        return (self._usual_folder(model_uri) / TREES_FILE).exists()
+
+    def keep_picture(self, model_uri: str, name: str, png: bytes) -> None:
+        """Keep a picture of a model, so that an unchanged model need not be drawn again."""
+        path = self._picture_path(model_uri, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        partial.write_bytes(png)
+        partial.replace(path)
+
+    def kept_picture(self, model_uri: str, name: str) -> bytes | None:
+        """A picture that was kept, or None."""
+        path = self._picture_path(model_uri, name)
+        return path.read_bytes() if path.exists() else None
+
+    def _usual_folder(self, model_uri: str) -> Path:
+        return self.artifact_dir / "models" / _model_id(model_uri) / "artifacts"
+
+    def _picture_path(self, model_uri: str, name: str) -> Path:
+        return self.artifact_dir / "pictures" / _model_id(model_uri) / f"{name}.png"
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -219,10 +246,8 @@ class ExperimentLog:
         client = self._client
         from mlflow.exceptions import MlflowException
 
-        if not model_uri.startswith("models:/m-"):
-            raise ModelNotFoundError(f"{model_uri!r} is no address of a stored model")
         try:
-            return client.get_logged_model(model_uri.removeprefix("models:/"))
+            return client.get_logged_model(_model_id(model_uri))
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -250,6 +275,18 @@ class ExperimentLog:
                 path = Path(folder) / f"{name}.png"
                 path.write_bytes(png)
                 self._client.log_artifact(run_id, str(path), "figures")
+
+
+def _model_id(model_uri: str) -> str:
+    """The id in a model's address.
+
+    Raises:
+        ModelNotFoundError: It is no address of a stored model.
+    """
+    model_id = model_uri.removeprefix("models:/")
+    if not re.fullmatch(r"m-[0-9a-zA-Z]+", model_id):
+        raise ModelNotFoundError(f"{model_uri!r} is no address of a stored model")
+    return model_id
 
 
 def _metrics(year_model: YearModel) -> dict[str, float]:

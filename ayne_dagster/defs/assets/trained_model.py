@@ -1,6 +1,7 @@
 """`trained_model`: the model of each year, trained on the years before, scored on the year."""
 
 from importlib.metadata import version
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -17,11 +18,12 @@ from ayne_dagster.domain.revenue_model import model_parameters
 from ayne_dagster.domain.tables import TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     YearModel,
+    outcomes_fingerprint,
     parameters_hash,
     train_year,
     training_fingerprint,
 )
-from ayne_dagster.settings import ModelSettings, Settings
+from ayne_dagster.settings import Settings
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.movie_queries import MovieQueries
@@ -55,28 +57,23 @@ def trained_model(
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Train, score and store the model of each of the run's years."""
-    models: list[YearModel] = []
     rows = []
     years = dated_keys(context)
+    known = queries.stored_rows(TRAINED_MODEL, years)
+    reused = 0
     with stage("train", len(years), "models") as advance:
         for year in years:
-            model, model_uri = _train(features_until, int(year), experiments, settings.model)
-            models.append(model)
-            rows.append(
-                {
-                    **model.contract_values(),
-                    "model_uri": model_uri,
-                    "is_champion": model_uri is not None,
-                    "trained_at": services.now(),
-                }
-            )
-            context.log.info("%s: %s", year, model.reason)
+            row, picture = _reuse(features_until, year, known.get(year), experiments, settings)
+            if row is None or picture is None:
+                row, picture = _train(features_until, year, services, experiments, settings)
+            else:
+                reused += 1
+            rows.append(row)
+            context.log.info("%s: %s", year, row["reason"])
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": 1,
-                    "actual against predicted": inline_image(
-                        plot_predictions(model.predictions, int(year)), f"{year}, predicted"
-                    ),
+                    "actual against predicted": inline_image(picture, f"{year}, predicted"),
                 },
                 asset_key=context.asset_key,
                 partition_key=year,
@@ -89,7 +86,8 @@ def trained_model(
     return dg.MaterializeResult(
         value=frame,
         metadata={
-            "years scored": sum(model.status == "scored" for model in models),
+            "years scored": sum(row["status"] == "scored" for row in rows),
+            "years unchanged": reused,
             "notice": TERMS_NOTICE,
             "scores by year": inline_image(plot_scores_by_year(every_year), "scores by year"),
             "preview": preview(frame),
@@ -97,29 +95,83 @@ def trained_model(
     )
 
 
+def _facts(features: pd.DataFrame, year: str, seed: int) -> dict[str, str]:
+    """What decides a year's row: training rows, outcomes to score on, parameters."""
+    return {
+        "data_fingerprint": training_fingerprint(features, int(year)),
+        "outcomes_fingerprint": outcomes_fingerprint(features, int(year)),
+        "parameters_hash": parameters_hash(seed),
+    }
+
+
+def _reuse(
+    features: pd.DataFrame,
+    year: str,
+    known: dict[str, Any] | None,
+    experiments: ExperimentLog,
+    settings: Settings,
+) -> tuple[dict[str, Any] | None, bytes | None]:
+    """The stored row and its picture, where nothing that decides them has changed."""
+    if known is None or known["model_uri"] is None:
+        return None, None
+    facts = _facts(features, year, settings.model.seed)
+    if any(known[name] != value for name, value in facts.items()):
+        return None, None
+    if not experiments.has_files(known["model_uri"]):
+        return None, None
+    return known, experiments.kept_picture(known["model_uri"], facts["outcomes_fingerprint"])
+
+
 def _train(
-    frame: pd.DataFrame, year: int, experiments: ExperimentLog, options: ModelSettings
-) -> tuple[YearModel, str | None]:
-    """Train one year, or take the model that the same rows and parameters gave before."""
-    parameters = parameters_hash(options.seed)
-    known = experiments.find_year_model(year, training_fingerprint(frame, year), parameters)
-    model = train_year(
-        frame,
-        year,
-        seed=options.seed,
-        minimum_films=options.minimum_films,
-        fitted=experiments.load_model(known) if known else None,
+    features: pd.DataFrame,
+    year: str,
+    services: Services,
+    experiments: ExperimentLog,
+    settings: Settings,
+) -> tuple[dict[str, Any], bytes]:
+    """Train one year, or score the model that the same rows and parameters gave before."""
+    seed = settings.model.seed
+    facts = _facts(features, year, seed)
+    found = experiments.find_year_model(
+        int(year), facts["data_fingerprint"], facts["parameters_hash"]
     )
+    model = train_year(
+        features,
+        int(year),
+        seed=seed,
+        minimum_films=settings.model.minimum_films,
+        fitted=experiments.load_model(found) if found else None,
+    )
+    picture = plot_predictions(model.predictions, int(year))
+    model_uri = _store(model, found, picture, seed, experiments)
+    if model_uri is not None:
+        experiments.keep_picture(model_uri, facts["outcomes_fingerprint"], picture)
+    row = {
+        **model.contract_values(),
+        "outcomes_fingerprint": facts["outcomes_fingerprint"],
+        "parameters_hash": facts["parameters_hash"],
+        "model_uri": model_uri,
+        "is_champion": model_uri is not None,
+        "trained_at": services.now(),
+    }
+    return row, picture
+
+
+def _store(
+    model: YearModel, found: str | None, picture: bytes, seed: int, experiments: ExperimentLog
+) -> str | None:
+    """The address of the year's model in MLflow; None where there was too little to train on."""
     if model.model is None:
-        return model, None
-    if known:
-        experiments.record_scores(known, model)
-        return model, known
-    return model, experiments.log_year_model(
+        return None
+    if found is not None:
+        experiments.record_scores(found, model)
+        return found
+    return experiments.log_year_model(
         model,
-        parameters=model_parameters(options.seed),
-        parameters_hash=parameters,
+        parameters=model_parameters(seed),
+        parameters_hash=parameters_hash(seed),
         code_version=version("ayne-dagster"),
+        figures={"actual_against_predicted": picture},
     )
 
 

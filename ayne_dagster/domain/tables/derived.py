@@ -173,6 +173,8 @@ TRAINED_MODEL = TableContract(
         Column("residual_low_log", T.DOUBLE, "10 % quantile of the calibration residuals, log."),
         Column("residual_high_log", T.DOUBLE, "90 % quantile of the calibration residuals, log."),
         Column("data_fingerprint", T.VARCHAR, "Hash of the training rows."),
+        Column("outcomes_fingerprint", T.VARCHAR, "Hash of the films of the year scored on."),
+        Column("parameters_hash", T.VARCHAR, "Hash of what decides a model besides the rows."),
         Column("model_uri", T.VARCHAR, "Address of the model in MLflow."),
         Column("is_champion", T.BOOLEAN, "Whether forecasts use it.", nullable=False),
         Column("trained_at", T.TIMESTAMPTZ, "When.", nullable=False, is_bookkeeping=True),
