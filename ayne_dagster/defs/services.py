@@ -7,6 +7,7 @@ Dagster (`resources.py`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -21,10 +22,13 @@ from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
 )
 from ayne_dagster.settings import Settings
-from ayne_dagster.sources.omdb import OmdbClient
 from ayne_dagster.sources.request_budget import ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
-from ayne_dagster.sources.tmdb import TmdbClient
+
+if TYPE_CHECKING:
+    # Their HTTP library costs every process that loads definitions; few of them ask a service.
+    from ayne_dagster.sources.omdb import OmdbClient
+    from ayne_dagster.sources.tmdb import TmdbClient
 
 Clock = Callable[[], datetime]
 
@@ -55,12 +59,14 @@ class Services:
         """Whether OMDb can be asked at all."""
         return self.settings.omdb.api_key is not None
 
-    def tmdb(self) -> TmdbClient:
+    def tmdb(self) -> "TmdbClient":
         """A TMDB client; use it as an async context manager.
 
         Raises:
             MissingCredential: No key is set.
         """
+        from ayne_dagster.sources.tmdb import TmdbClient
+
         section = self.settings.tmdb
         return TmdbClient(
             credential=_needed(section.api_key, "TMDB__API_KEY", "TMDB"),
@@ -73,12 +79,14 @@ class Services:
             now=self.now,
         )
 
-    def omdb(self) -> OmdbClient:
+    def omdb(self) -> "OmdbClient":
         """An OMDb client; use it as an async context manager.
 
         Raises:
             MissingCredential: No key is set.
         """
+        from ayne_dagster.sources.omdb import OmdbClient
+
         section = self.settings.omdb
         return OmdbClient(
             credential=_needed(section.api_key, "OMDB__API_KEY", "OMDb"),

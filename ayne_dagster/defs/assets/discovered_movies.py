@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -20,10 +20,12 @@ from ayne_dagster.defs.whole_partitions import with_stored
 from ayne_dagster.domain.discovery_plan import WalkScope, discovered_rows, years_to_walk
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, DISCOVERY_WALKS
 from ayne_dagster.settings import Settings
-from ayne_dagster.sources.discovery import DiscoverWalk
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.duckdb_io_manager import TableBatch
 from ayne_dagster.storage.movie_queries import MovieQueries
+
+if TYPE_CHECKING:
+    from ayne_dagster.sources.discovery import DiscoverWalk
 
 _YEARS_AT_ONCE = 4
 
@@ -94,7 +96,7 @@ async def _walk(
     with stage("discover", len(years), "years") as advance:
         async with services.tmdb() as tmdb:
 
-            async def one(year: str) -> DiscoverWalk:
+            async def one(year: str) -> "DiscoverWalk":
                 async with at_once:
                     walk = await tmdb.discover_year(
                         int(year), min_votes=scope.min_votes, max_pages=scope.max_pages
