@@ -95,7 +95,7 @@ def interleaved_medians(sides: Mapping[str, Prepare], runs: int) -> dict[str, fl
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for run in range(runs + 1):
         # Turn about who goes first: the second finds a warmer machine.
-        names = list(sides) if run % 2 else list(reversed(sides))
+        names = list(sides) if run % 2 else list(sides)[::-1]
         for name in names:
             work = sides[name]()
             gc.collect()

@@ -38,7 +38,7 @@ class DyingConnection:
         return getattr(self._connection, name)
 
 
-def forked(work: Callable[[Callable[[], None]], None], kill_after: float | None = None) -> bool:
+def forked(work: Callable[[Callable[[], object]], None], kill_after: float | None = None) -> bool:
     """Run the work in a fork; whether it lived to the end.
 
     Args:
@@ -50,7 +50,7 @@ def forked(work: Callable[[Callable[[], None]], None], kill_after: float | None 
     if child == 0:
         status = 1
         try:
-            work(lambda: os.write(says, b"x") and None)
+            work(lambda: os.write(says, b"x"))
             status = 0
         finally:
             os._exit(status)
@@ -96,7 +96,7 @@ def die_at_random_instants(shelf: Shelf, deaths: int) -> None:
     for death in range(deaths):
         copy = replace(shelf, path=copy_of(shelf.path, f"instant_{death}"))
 
-        def write_for_ever(is_under_way: Callable[[], None], copy: Shelf = copy) -> None:
+        def write_for_ever(is_under_way: Callable[[], object], copy: Shelf = copy) -> None:
             votes = 1
             while True:
                 votes += 1

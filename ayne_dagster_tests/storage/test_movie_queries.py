@@ -44,7 +44,7 @@ def due(queries: MovieQueries, source: Source, *years: str) -> list[int]:
 def plan_of(queries: MovieQueries, number: int) -> dict[str, Any]:
     films = queries.films_to_plan(["2001", "2002"])
     [film] = films[films["tmdb_id"] == number].to_dict("records")
-    return film
+    return {str(name): value for name, value in film.items()}
 
 
 def test_nothing_was_ever_written(queries: MovieQueries) -> None:
