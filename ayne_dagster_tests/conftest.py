@@ -22,7 +22,8 @@ from ayne_dagster.settings import Settings, setting_name
 
 PROJECT = Path(__file__).resolve().parent.parent
 _NOT_OURS = {".git", ".venv", ".hypothesis", ".ruff_cache", ".pytest_cache", ".import_linter_cache",
-             "__pycache__", "htmlcov", "build", "dist", "demo", "demo_catalogue"}  # fmt: skip
+             "__pycache__", "htmlcov", "build", "dist", "docs", "demo",
+             "demo_catalogue"}  # fmt: skip
 _WRITTEN_BY_PEOPLE = (".py", ".md", ".toml", ".yaml", ".yml", ".lock")
 _BEFORE = pytest.StashKey[set[Path]]()
 

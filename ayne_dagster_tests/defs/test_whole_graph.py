@@ -16,7 +16,7 @@ from ayne_dagster_tests.defs.world import (
 )
 
 Populated = tuple[World, Run]
-PAST = str(THIS_YEAR - 3)
+PAST = str(THIS_YEAR - 2)
 
 
 def offered(world: World) -> dict:
@@ -166,7 +166,7 @@ def test_mistake_3_films_freeze_after_counted_refreshes_without_a_change(world: 
 
 def test_a_film_that_moved_to_another_year_exists_once(world: World):
     """Two years held it, each with its own values, and a model was trained on both."""
-    old, new = str(THIS_YEAR - 4), PAST
+    old, new = str(THIS_YEAR - 3), PAST
     film, imdb_id = world.rows(
         "SELECT d.tmdb_id, d.imdb_id FROM tmdb_details d JOIN omdb_ratings USING (imdb_id) "
         "WHERE d.release_year = ? ORDER BY 1",

@@ -24,7 +24,7 @@ from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.sandbox.server import RunningSandbox
 
 THIS_YEAR = datetime.now(UTC).year
-FIRST_YEAR, LAST_YEAR = THIS_YEAR - 5, THIS_YEAR + 1
+FIRST_YEAR, LAST_YEAR = THIS_YEAR - 3, THIS_YEAR + 1
 YEARS = [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]
 PLANTED_TMDB_KEY = "5ec2e75ec2e75ec2e75ec2e75ec2e75e"
 PLANTED_OMDB_KEY = "p1an7ed0"

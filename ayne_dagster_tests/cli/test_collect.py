@@ -1,0 +1,51 @@
+"""`ayne collect` against a sandbox: figures for machines, and a refused key said last."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ayne_dagster.cli.sandbox_world import sandbox_environment
+from ayne_dagster.sandbox.config import SandboxConfig
+from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
+from ayne_dagster_tests.cli.conftest import Invoke
+
+YEAR = datetime.now(UTC).year - 2
+
+
+@pytest.fixture
+def sandbox(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
+    """A sandbox, and settings that point at it."""
+    config = SandboxConfig(
+        films=50, first_year=YEAR, last_year=YEAR, tmdb_requests_per_second=0, omdb_daily_quota=0
+    )
+    with running_sandbox(config) as running:
+        for name, value in sandbox_environment(running.url, project, first_year=1900).items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_collect_says_what_it_did_and_a_refused_omdb_key_is_said_last(
+    invoke: Invoke, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    """Without ratings everything else is stored, and the exit code still says that they miss."""
+    years = ("--start-year", str(YEAR), "--end-year", str(YEAR))
+    result = invoke("collect", *years, "--refresh-limit", "5", "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["years"] == [str(YEAR), str(YEAR)]
+    assert said["assets"]["tmdb_details"]["requests"] == 5
+    assert said["assets"]["tmdb_details"]["deferred"] > 0
+
+    monkeypatch.setenv("OMDB__API_KEY", "refused0")
+    result = invoke("collect", *years, "--refresh-only", "--refresh-limit", "5", "--force")
+    assert result.exit_code == 1
+    assert "OMDb refused the key: ratings were not collected" in result.stderr
+    assert "tmdb_details" in result.stdout
+    assert "refused0" not in result.output
+
+    status = json.loads(invoke("status", "--json").stdout)
+    assert [run["status"] for run in status["runs"]] == ["SUCCESS", "SUCCESS"]
+    assert status["tables"]["tmdb_details"] >= 5
