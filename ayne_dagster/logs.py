@@ -40,7 +40,13 @@ def _drop_formatted(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     return event
 
 
-def configure_logs(*, json_lines: bool, level: str, stream: TextIO | None = None) -> None:
+def configure_logs(
+    *,
+    json_lines: bool,
+    level: str,
+    stream: TextIO | None = None,
+    logger_name: str | None = None,
+) -> None:
     """Send structlog's and the standard library's records through one formatter.
 
     Calling it again replaces what it set up before; handlers of others (Dagster's) stay.
@@ -49,6 +55,8 @@ def configure_logs(*, json_lines: bool, level: str, stream: TextIO | None = None
         json_lines: One JSON object a line for machines; otherwise coloured lines for people.
         level: Least severe level shown, by name (`INFO`).
         stream: Where lines go; standard error by default. Colours only on a terminal.
+        logger_name: Only this logger and those below it; None: all. Inside Dagster's processes it
+            is the platform's own, because Dagster prints its lines itself.
 
     Raises:
         ValueError: The level is unknown.
@@ -85,7 +93,7 @@ def configure_logs(*, json_lines: bool, level: str, stream: TextIO | None = None
             ],
         )
     )
-    root = logging.getLogger()
+    root = logging.getLogger(logger_name)
     for old in [h for h in root.handlers if h.get_name() == _HANDLER_NAME]:
         root.removeHandler(old)
     root.addHandler(handler)

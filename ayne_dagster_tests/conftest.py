@@ -18,6 +18,7 @@ from pydantic import BaseModel
 import ayne_dagster.cli.job_runs
 import ayne_dagster.cli.sandbox_world
 import ayne_dagster.settings
+import ayne_dagster.settings.loading
 from ayne_dagster.settings import Settings, setting_name
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -115,6 +116,7 @@ def project(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def _use_project_root(patch: pytest.MonkeyPatch, root: Path) -> None:
     for module in (
         ayne_dagster.settings,
+        ayne_dagster.settings.loading,
         ayne_dagster.cli.job_runs,
         ayne_dagster.cli.sandbox_world,
     ):

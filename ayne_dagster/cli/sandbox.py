@@ -13,15 +13,23 @@ from ayne_dagster.cli.options import YEARS
 @click.option("--films", type=click.IntRange(1), default=2_000, show_default=True,
               help="Size of the generated catalogue.")  # fmt: skip
 @click.option("--seed", type=int, default=42, show_default=True, help="Seed of the catalogue.")
-@click.option("--catalogue", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Serve this folder of Parquet files (movies, credits, keywords, ratings).")  # fmt: skip
+@click.option(
+    "--catalogue",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Serve this folder of Parquet files (movies, credits, keywords, ratings).",
+)
 @click.option("--years", type=YEARS, help="Release years to serve, `2015-2023`. [default: all]")
 @click.option("--rate-limit", type=click.IntRange(0), default=40, show_default=True,
               help="TMDB requests/s before it answers 429; 0: no limit.")  # fmt: skip
 @click.option("--omdb-quota", type=click.IntRange(0), default=1_000, show_default=True,
               help="OMDb requests per key and UTC day; 0: no limit.")  # fmt: skip
-@click.option("--retry-after", type=click.Choice(["absent", "zero", "seconds", "date"]),
-              default="seconds", show_default=True, help="What a 429 says about waiting.")  # fmt: skip
+@click.option(
+    "--retry-after",
+    type=click.Choice(["absent", "zero", "seconds", "date"]),
+    default="seconds",
+    show_default=True,
+    help="What a 429 says about waiting.",
+)
 @click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True,
               help="Wait before every answer, seconds.")  # fmt: skip
 @click.option("--drift", is_flag=True, help="Reshuffle lists a little between pages.")

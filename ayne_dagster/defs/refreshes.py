@@ -6,7 +6,7 @@ Lives here: the order of the steps. Not here: what is due (`domain/refresh_polic
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import dagster as dg
 import pandas as pd
 
+from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.refreshing import FilmAnswer, Refreshed, apply_answers
@@ -105,6 +106,8 @@ def refresh(
     limit: int | None,
     queries: MovieQueries,
     policy: RefreshPolicy,
+    services: Services,
+    run_id: str,
 ) -> RefreshReport:
     """Ask for the due films and compare the answers with what is stored.
 
@@ -115,6 +118,8 @@ def refresh(
         limit: Most ids asked for; the rest stays due.
         queries: The warehouse.
         policy: For the second sighting of a film that is gone.
+        services: How it is logged.
+        run_id: Stands on every log line of the refresh.
 
     Returns:
         What is to be written. A failure of the source is in the report, not raised: what was
@@ -132,7 +137,8 @@ def refresh(
     requests = 0
     if keys:
         try:
-            report = asyncio.run(_ask(how, keys, results))
+            with services.logged(run_id):
+                report = asyncio.run(_ask(how, keys, results))
         except SourceError as error:
             failure = error
             counts.update(result.outcome for result in results)
@@ -219,6 +225,6 @@ def _answer(result: FetchResult, film: dict[str, Any], how: SourceOfRows) -> Fil
     )
 
 
-def _plain(film: dict[str, Any]) -> dict[str, Any]:
+def _plain(film: Mapping[Hashable, Any]) -> dict[str, Any]:
     """A row of a frame with None where a value is missing."""
-    return {name: None if pd.isna(value) else value for name, value in film.items()}
+    return {str(name): None if pd.isna(value) else value for name, value in film.items()}

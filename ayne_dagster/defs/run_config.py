@@ -1,6 +1,6 @@
 """Typed options of a run, shown in the launchpad.
 
-Lives here: what one run may change. What holds for all runs is a setting (`settings.py`).
+Lives here: what one run may change. What holds for all runs is a setting (`settings/`).
 """
 
 import dagster as dg

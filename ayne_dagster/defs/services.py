@@ -4,7 +4,8 @@ Lives here: from settings to clients. Not here: the clients (`sources`) and the 
 Dagster (`resources.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -97,6 +98,18 @@ class Services:
             budget=self.budget(),
             now=self.now,
         )
+
+    @contextmanager
+    def logged(self, run_id: str) -> Iterator[None]:
+        """Log what is asked in this block as the settings say, every line with the run's id."""
+        from ayne_dagster.logs import configure_logs, log_context
+
+        logs = self.settings.logs
+        configure_logs(
+            json_lines=logs.json_lines, level=logs.level, logger_name=__package__.split(".")[0]
+        )
+        with log_context(run_id=run_id):
+            yield
 
     def budget(self) -> SqliteRequestBudget:
         """The budget that all processes of this machine share."""

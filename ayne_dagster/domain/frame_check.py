@@ -3,6 +3,8 @@
 Lives here: the one check every write passes before the warehouse is touched. All violations are
 named at once. Not here: checks of rows already stored (`defs/checks.py`).
 """
+# pyarrow makes its compute functions at import, out of sight of the type checker.
+# pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Collection
 

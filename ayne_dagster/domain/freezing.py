@@ -89,31 +89,25 @@ def _reasons(
         for source in Source
     }
     band = flags["age_band"].where(flags["age_band"] != UNDATED_BAND, "no release date")
-    plain = band + ": TMDB every " + intervals[Source.TMDB] + " days"
-    plain += np.where(
-        films["imdb_id"].isna(),
-        ", OMDb never (no imdb id)",
-        ", OMDb every " + intervals[Source.OMDB] + " days",
-    )
-    plain += np.where(flags["tmdb_due_at"] == never, "; details never fetched, due at once", "")
-    plain += np.where(
-        (flags["omdb_due_at"] == never) & (flags["tmdb_due_at"] != never),
-        "; ratings never fetched, due at once",
-        "",
-    )
+    never_fetched = flags["tmdb_due_at"] == never
+    is_old = flags["age_band"] == OLD
     towards = {
         source: films[f"{source}_unchanged_cycles"].clip(upper=cycles).astype(str)
-        for source in Source
+        + f" of {cycles} unchanged {label} refreshes"
+        for source, label in ((Source.TMDB, "TMDB"), (Source.OMDB, "OMDb"))
     }
-    plain += np.where(
-        flags["age_band"] == OLD,
-        "; not frozen: " + towards[Source.TMDB] + f" of {cycles} unchanged TMDB refreshes",
-        "",
-    )
-    plain += np.where(
-        (flags["age_band"] == OLD) & films["has_ratings"].astype(bool),
-        ", " + towards[Source.OMDB] + f" of {cycles} unchanged OMDb refreshes",
-        "",
+    omdb = ", OMDb every " + intervals[Source.OMDB] + " days"
+    plain = (
+        band
+        + (": TMDB every " + intervals[Source.TMDB] + " days")
+        + omdb.mask(films["imdb_id"].isna(), ", OMDb never (no imdb id)")
+        + _where(never_fetched, "; details never fetched, due at once")
+        + _where(
+            (flags["omdb_due_at"] == never) & ~never_fetched,
+            "; ratings never fetched, due at once",
+        )
+        + _where(is_old, "; not frozen: " + towards[Source.TMDB])
+        + _where(is_old & films["has_ratings"].astype(bool), ", " + towards[Source.OMDB])
     )
     frozen = (
         f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {cycles} "
@@ -125,3 +119,8 @@ def _reasons(
         index=flags.index,
         dtype=object,
     )
+
+
+def _where(condition: pd.Series, words: pd.Series | str) -> pd.Series:
+    """The words where the condition holds, nothing elsewhere."""
+    return pd.Series(np.where(condition, words, ""), index=condition.index, dtype=object)

@@ -125,7 +125,7 @@ def _classify_omdb_refusal(words: str) -> Classification:
         return Classification(Verdict.BAD_CREDENTIAL, words)
     # "Error getting data." is an id OMDb does not carry and, rarely, a hiccup. It is not asked for
     # again at once: with a free key's thousand requests a day a second try for each unknown id
-    # costs more films than it saves. It stays due and comes round again.
+    # costs more films than it saves. It comes round again with the other unknown ids.
     if any(known in text for known in ("error getting data", "not found", "incorrect imdb id")):
         return Classification(Verdict.NOT_FOUND, words)
     if "too many results" in text:

@@ -65,7 +65,8 @@ def discovered_movies(
         recent_interval=timedelta(hours=options.recent_interval_hours),
         older_interval=timedelta(days=options.older_interval_days),
     )
-    seen, walks = asyncio.run(_walk(services, due, scope)) if due else ([], [])
+    with services.logged(context.run_id):
+        seen, walks = asyncio.run(_walk(services, due, scope)) if due else ([], [])
     seen.extend((film["list_name"], film, film["seen_at"]) for film in queries.listed_films())
     rows = discovered_rows(seen, years, keys)
     context.log.info("walked %d of %d years, saw %d films", len(due), len(years), len(rows))

@@ -6,14 +6,11 @@ import pandas as pd
 from ayne_dagster.charts.features import plot_features
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
-from ayne_dagster.defs.assets.frozen_flags import frozen_flags
-from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
-from ayne_dagster.defs.assets.tmdb_details import tmdb_details
 from ayne_dagster.defs.partitions import year_and_all_before
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
-from ayne_dagster.domain.tables import FEATURES
+from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
 
 
 @dg.asset(
@@ -29,12 +26,12 @@ from ayne_dagster.domain.tables import FEATURES
     ),
     ins={
         "details": dg.AssetIn(
-            tmdb_details.key,
+            TMDB_DETAILS.name,
             partition_mapping=year_and_all_before(),
             metadata={"columns": list(FEATURE_SOURCE_COLUMNS)},
         ),
-        "ratings": dg.AssetIn(omdb_ratings.key, metadata={"columns": ["tmdb_id", "imdb_rating"]}),
-        "flags": dg.AssetIn(frozen_flags.key, metadata={"columns": ["tmdb_id", "is_frozen"]}),
+        "ratings": dg.AssetIn(OMDB_RATINGS.name, metadata={"columns": ["tmdb_id", "imdb_rating"]}),
+        "flags": dg.AssetIn(FROZEN_FLAGS.name, metadata={"columns": ["tmdb_id", "is_frozen"]}),
     },
 )
 def features(

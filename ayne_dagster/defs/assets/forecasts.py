@@ -6,11 +6,9 @@ import pandas as pd
 from ayne_dagster.charts.forecasts import plot_forecasts
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
-from ayne_dagster.defs.assets.features import features
-from ayne_dagster.defs.assets.trained_model import trained_model
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts
-from ayne_dagster.domain.tables import FORECASTS
+from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
 from ayne_dagster.storage.experiment_log import ExperimentLog
 
 
@@ -23,8 +21,8 @@ from ayne_dagster.storage.experiment_log import ExperimentLog
         "80 % interval; films not released yet included. The outcome stands beside it where known.",
     ),
     ins={
-        "models": dg.AssetIn(trained_model.key),
-        "year_features": dg.AssetIn(features.key),
+        "models": dg.AssetIn(TRAINED_MODEL.name),
+        "year_features": dg.AssetIn(FEATURES.name),
     },
 )
 def forecasts(

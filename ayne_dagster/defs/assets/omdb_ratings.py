@@ -1,5 +1,6 @@
 """`omdb_ratings`: ratings, votes, US box office and awards, by imdb id."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -80,6 +81,8 @@ def omdb_ratings(
         limit=config.limit or settings.refresh.limit_per_run,
         queries=queries,
         policy=policy,
+        services=services,
+        run_id=context.run_id,
     )
     if report.failure is not None and not isinstance(report.failure, BadCredential):
         store_before_failing(report, OMDB_RATINGS, queries, settings)
@@ -97,7 +100,7 @@ def omdb_ratings(
     )
 
 
-def _with_moved(rows: pd.DataFrame, queries: MovieQueries, years: list[str]) -> pd.DataFrame:
+def _with_moved(rows: pd.DataFrame, queries: MovieQueries, years: Sequence[str]) -> pd.DataFrame:
     """The rows, and those whose film has moved into these years since: no request, a new year."""
     fetched = set(rows["imdb_id"])
     moved = [row for row in queries.ratings_to_rehome(years) if row["imdb_id"] not in fetched]

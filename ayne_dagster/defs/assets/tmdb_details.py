@@ -69,6 +69,8 @@ def tmdb_details(
         limit=config.limit or settings.refresh.limit_per_run,
         queries=queries,
         policy=policy,
+        services=services,
+        run_id=context.run_id,
     )
     if report.failure is not None:
         store_before_failing(report, TMDB_DETAILS, queries, settings)

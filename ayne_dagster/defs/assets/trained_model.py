@@ -9,13 +9,16 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
-from ayne_dagster.defs.assets.features import features
-from ayne_dagster.defs.partitions import dated_keys, year_and_all_before
+from ayne_dagster.defs.partitions import (
+    dated_keys,
+    release_year_partitions,
+    year_and_all_before,
+)
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import with_stored
 from ayne_dagster.domain.revenue_model import model_parameters
-from ayne_dagster.domain.tables import TRAINED_MODEL
+from ayne_dagster.domain.tables import FEATURES, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     YearModel,
     outcomes_fingerprint,
@@ -45,7 +48,7 @@ TERMS_NOTICE = (
         "parameters give the stored model again.",
     ),
     ins={
-        "features_until": dg.AssetIn(features.key, partition_mapping=year_and_all_before()),
+        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
     },
 )
 def trained_model(
@@ -81,7 +84,11 @@ def trained_model(
             advance(1)
     frame = pd.DataFrame(rows, columns=TRAINED_MODEL.column_names, dtype=object)
     every_year = with_stored(
-        queries, TRAINED_MODEL, frame, _all_years(context), TRAINED_MODEL.column_names
+        queries,
+        TRAINED_MODEL,
+        frame,
+        release_year_partitions().get_partition_keys(),
+        TRAINED_MODEL.column_names,
     )
     return dg.MaterializeResult(
         value=frame,
@@ -173,7 +180,3 @@ def _store(
         code_version=version("ayne-dagster"),
         figures={"actual_against_predicted": picture},
     )
-
-
-def _all_years(context: dg.AssetExecutionContext) -> list[str]:
-    return list(context.assets_def.partitions_def.get_partition_keys())

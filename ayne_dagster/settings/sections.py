@@ -1,0 +1,190 @@
+"""The knobs, section by section: name, type, default, unit, description.
+
+A new setting is a field here; `ayne settings` and `docs/configuration.md` follow. Not here: how
+values are read (`loading.py`).
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+def _empty_is_unset(value: object) -> object:
+    """An empty variable (`TMDB__API_KEY=`) means "not given", as in a copied `.env.example`."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+OptionalCount = Annotated[int | None, BeforeValidator(_empty_is_unset)]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class TmdbSettings(_Section):
+    """TMDB: lists, discover, details."""
+
+    api_key: OptionalSecret = Field(
+        default=None,
+        description="TMDB v3 API key (32 hex digits) or API read access token (Bearer).",
+    )
+    base_url: str = Field(
+        default="https://api.themoviedb.org/3", description="Base URL; the sandbox has its own."
+    )
+    language: str = Field(
+        default="en-US",
+        pattern=r"[a-z]{2}-[A-Z]{2}",
+        description="Language of titles and overviews.",
+    )
+    requests_per_second: float = Field(
+        default=20.0, ge=0, description="Pace, requests/s (TMDB allows about 40); 0: no limit."
+    )
+    max_connections: int = Field(
+        default=10, ge=1, le=500, description="Connections at once (TMDB allows 20 per address)."
+    )
+    timeout_seconds: float = Field(
+        default=20.0, gt=0, description="Longest wait for one answer, seconds."
+    )
+    daily_quota: OptionalCount = Field(
+        default=None, ge=1, description="Requests per UTC day; empty: no quota."
+    )
+
+
+class OmdbSettings(_Section):
+    """OMDb: ratings, awards, US box office."""
+
+    api_key: OptionalSecret = Field(default=None, description="OMDb API key.")
+    base_url: str = Field(default="https://www.omdbapi.com/", description="Base URL.")
+    requests_per_second: float = Field(
+        default=10.0, ge=0, description="Pace, requests/s; 0: no limit."
+    )
+    max_connections: int = Field(default=8, ge=1, le=500, description="Connections at once.")
+    timeout_seconds: float = Field(
+        default=20.0, gt=0, description="Longest wait for one answer, seconds."
+    )
+    daily_quota: OptionalCount = Field(
+        default=950,
+        ge=1,
+        description="Requests per UTC day (a free key has 1,000); empty: no quota.",
+    )
+
+
+class DatabaseSettings(_Section):
+    """The DuckDB warehouse and its Parquet mirror."""
+
+    path: Path = Field(default=Path("data/ayne.duckdb"), description="The DuckDB file.")
+    wait_seconds: float = Field(
+        default=120.0, gt=0, description="Longest wait for a file somebody else holds, seconds."
+    )
+    memory_limit: OptionalText = Field(
+        default=None, description="DuckDB memory limit (`4GB`); empty: DuckDB's own."
+    )
+    threads: OptionalCount = Field(
+        default=None, ge=1, description="DuckDB threads; empty: all cores."
+    )
+    is_mirrored: bool = Field(
+        default=True, description="Whether written partitions go to Parquet too."
+    )
+    mirror_folder: Path = Field(
+        default=Path("data/intermediate"), description="Root of the mirror."
+    )
+
+
+class DiscoverySettings(_Section):
+    """Which films are looked for, and how often."""
+
+    min_votes: int = Field(
+        default=10, ge=0, description="Only films with at least so many TMDB votes."
+    )
+    max_pages: OptionalCount = Field(
+        default=None, ge=1, description="Most discover pages per year (20 films each); empty: all."
+    )
+    list_pages: int = Field(
+        default=5, ge=1, le=500, description="Pages read of each of the five lists."
+    )
+    lists_interval_hours: float = Field(
+        default=5.0, ge=0, description="The lists are read again after so many hours."
+    )
+    recent_interval_hours: float = Field(
+        default=20.0,
+        ge=0,
+        description="Last, this and coming years are walked again after so many hours.",
+    )
+    older_interval_days: float = Field(
+        default=30.0, ge=0, description="Older years are walked again after so many days."
+    )
+
+
+class RefreshSettings(_Section):
+    """How long an answer stays fresh, by age since release."""
+
+    tmdb_days_new: float = Field(
+        default=5, gt=0, description="TMDB: unreleased and 0-60 days, days."
+    )
+    tmdb_days_young: float = Field(default=15, gt=0, description="TMDB: 60-180 days, days.")
+    tmdb_days_settling: float = Field(default=30, gt=0, description="TMDB: 180-365 days, days.")
+    tmdb_days_old: float = Field(default=90, gt=0, description="TMDB: over 365 days, days.")
+    omdb_days_new: float = Field(
+        default=5, gt=0, description="OMDb: unreleased and 0-60 days, days."
+    )
+    omdb_days_young: float = Field(default=30, gt=0, description="OMDb: 60-180 days, days.")
+    omdb_days_settling: float = Field(default=90, gt=0, description="OMDb: 180-365 days, days.")
+    omdb_days_old: float = Field(default=180, gt=0, description="OMDb: over 365 days, days.")
+    spread: float = Field(
+        default=0.10,
+        ge=0,
+        lt=1,
+        description="Due times are spread by this share of the interval, each way.",
+    )
+    frozen_after_days: int = Field(
+        default=365, ge=0, description="Younger films never freeze, days."
+    )
+    frozen_after_cycles: int = Field(
+        default=3, ge=1, description="Unchanged refreshes in a row before a film freezes."
+    )
+    frozen_recheck_days: float = Field(
+        default=150,
+        gt=0,
+        le=180,
+        description="A frozen row is verified after so many days (TMDB: < 180).",
+    )
+    limit_per_run: OptionalCount = Field(
+        default=None,
+        ge=1,
+        description="Most films fetched per source and run; empty: all that are due.",
+    )
+
+
+class ModelSettings(_Section):
+    """The revenue model."""
+
+    seed: int = Field(default=42, ge=0, description="Seed of everything random in training.")
+    minimum_films: int = Field(
+        default=50, ge=10, description="Fewer labelled films train no model."
+    )
+
+
+class ExperimentSettings(_Section):
+    """MLflow."""
+
+    tracking_uri: str = Field(
+        default="sqlite:///data/mlflow/mlflow.db", description="MLflow tracking store."
+    )
+    artifact_folder: Path = Field(
+        default=Path("data/mlflow/artifacts"), description="Models and plots."
+    )
+    name: str = Field(default="ayne_revenue", description="Name of the experiment.")
+
+
+class LogSettings(_Section):
+    """Logs."""
+
+    json_lines: bool = Field(
+        default=False, description="JSON lines for machines instead of colours."
+    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level."
+    )
