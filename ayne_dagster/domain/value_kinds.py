@@ -4,10 +4,11 @@ Lives here: refusals of what Arrow would convert without a word: 3.7 minutes to 
 date, the number 5 to 1970-01-06, true to 1. Not here: ranges and patterns (`frame_check.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import chain
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,24 +19,18 @@ _WHOLE = (ColumnType.BIGINT, ColumnType.INTEGER)
 _NUMBERS = (*_WHOLE, ColumnType.DOUBLE)
 
 
-def refuse_wrong_kinds(values: pd.Series, wanted: ColumnType) -> None:
-    """Refuse values that are not of a column's kind; whether they fit its size, Arrow says.
+def refuse_wrong_dtype(values: pd.Series, wanted: ColumnType) -> None:
+    """Refuse a typed column whose values are not of a contract column's kind.
+
+    Whether the values fit its size, Arrow says.
 
     Args:
-        values: The column without its missing values.
+        values: A column of one pandas type, not of objects.
         wanted: What the contract promises.
 
     Raises:
-        TypeError: With the first value that is something else.
+        TypeError: The type is another.
     """
-    if pd.api.types.is_object_dtype(values.dtype):
-        _refuse_objects(values, wanted)
-    else:
-        _refuse_dtype(values, wanted)
-
-
-def _refuse_dtype(values: pd.Series, wanted: ColumnType) -> None:
-    """The same for a column of one pandas type."""
     kind = values.dtype
     if wanted in _NUMBERS:
         fits = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
@@ -43,7 +38,7 @@ def _refuse_dtype(values: pd.Series, wanted: ColumnType) -> None:
         fits = pd.api.types.is_bool_dtype(kind)
     elif wanted is ColumnType.DATE:
         fits = pd.api.types.is_datetime64_dtype(kind)
-        if fits and (values != values.dt.normalize()).any():
+        if fits and (values.dropna() != values.dropna().dt.normalize()).any():
             raise TypeError("timestamps where a date is due")
     elif wanted is ColumnType.TIMESTAMPTZ:
         if pd.api.types.is_datetime64_dtype(kind):
@@ -57,8 +52,16 @@ def _refuse_dtype(values: pd.Series, wanted: ColumnType) -> None:
         raise TypeError(f"a column of {kind}")
 
 
-def _refuse_objects(values: pd.Series, wanted: ColumnType) -> None:
-    """The same for a column of Python objects, judged value by value."""
+def refuse_wrong_objects(values: Sequence[Any], wanted: ColumnType) -> None:
+    """The same for Python objects, judged value by value.
+
+    Args:
+        values: The column's values, missing ones left out.
+        wanted: What the contract promises.
+
+    Raises:
+        TypeError: With the first value that is something else.
+    """
     kinds = set(map(type, values))
     if wanted in _NUMBERS:
         _only(values, kinds, (Real,), "no number", never=(bool, np.bool_))
@@ -88,7 +91,7 @@ def _refuse_objects(values: pd.Series, wanted: ColumnType) -> None:
 
 
 def _only(
-    values: pd.Series,
+    values: Sequence[Any],
     kinds: set[type],
     allowed: tuple[type, ...],
     words: str,

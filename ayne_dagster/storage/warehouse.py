@@ -26,14 +26,17 @@ import duckdb
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from ayne_dagster.storage.attached_file import AttachedFile, attach
+
 _FIRST_WAIT_SECONDS = 0.01
 _LONGEST_WAIT_SECONDS = 0.5
 
-_WAL_LIMIT = "2MB"
 _HELD = (
     "Could not set lock",  # Linux, macOS
     "used by another process",  # Windows
     "different configuration",  # a connection of this process that is not ours
+    "already attached",
+    "Unique file handle conflict",
 )
 
 _process_locks: dict[Path, threading.RLock] = {}
@@ -104,18 +107,13 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + self.wait_seconds
         with self._turn_of_thread(deadline), self._queued(purpose, deadline):
-            connection = self._open(read_only=False, deadline=deadline)
+            opened = self._open(read_only=False, deadline=deadline)
             try:
-                connection.execute("SET TimeZone = 'UTC'")
-                # Small writes end in the write-ahead log, which a commit makes durable; folding it
-                # into the file on every close would rewrite whole row groups for a few rows.
-                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-                connection.execute(f"SET wal_autocheckpoint = '{_WAL_LIMIT}'")
-                yield connection
+                yield opened.connection
                 if after_commit is not None:
-                    after_commit(connection)
+                    after_commit(opened.connection)
             finally:
-                connection.close()
+                opened.close()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -133,12 +131,11 @@ class Warehouse:
             )
         deadline = time.monotonic() + self.wait_seconds
         with self._turn_of_thread(deadline):
-            connection = self._open(read_only=True, deadline=deadline)
+            opened = self._open(read_only=True, deadline=deadline)
             try:
-                connection.execute("SET TimeZone = 'UTC'")
-                yield connection
+                yield opened.connection
             finally:
-                connection.close()
+                opened.close()
 
     def frame(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -206,10 +203,9 @@ class Warehouse:
             holder_path.unlink(missing_ok=True)
             lock.release()
 
-    def _open(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-        config = dict(self.connection_config)
+    def _open(self, *, read_only: bool, deadline: float) -> AttachedFile:
         return _patiently(
-            lambda: duckdb.connect(str(self.path), read_only=read_only, config=config),
+            lambda: attach(self.path, read_only=read_only, config=self.connection_config),
             path=self.path,
             wait_seconds=self.wait_seconds,
             deadline=deadline,
@@ -219,7 +215,9 @@ class Warehouse:
 def table_names(connection: duckdb.DuckDBPyConnection, schema: str) -> set[str]:
     """Names of the tables of a schema."""
     found = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [schema]
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND schema_name = ?",
+        [schema],
     ).fetchall()
     return {row[0] for row in found}
 
@@ -234,8 +232,8 @@ def rows_of(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """One unit of work: committed at the end, dropped when anything fails.
 
-    There is no rollback here on purpose: the caller closes the connection, which drops what was
-    not committed, and a rollback after an aborted statement would only hide the first error.
+    There is no rollback here on purpose: whoever opened the file drops what was not committed when
+    giving it back, and a rollback that fails here would only hide the first error.
     """
     connection.begin()
     yield
@@ -243,12 +241,12 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _patiently(
-    connect: Callable[[], duckdb.DuckDBPyConnection],
+    connect: Callable[[], AttachedFile],
     *,
     path: Path,
     wait_seconds: float,
     deadline: float,
-) -> duckdb.DuckDBPyConnection:
+) -> AttachedFile:
     """Open the file, waiting with growing, jittered pauses while another process holds it."""
     wait = _FIRST_WAIT_SECONDS
     while True:
