@@ -1,6 +1,8 @@
-"""The door Dagster opens. Everything it finds lies in `defs/`."""
+"""The door Dagster opens. Everything it finds lies in `defs/`.
 
-from pathlib import Path
+The rooms are named one by one: Dagster's folder loader would find them by itself, but costs every
+process a fifth of its start (`docs/decisions/0015-rooms-named-in-definitions.md`).
+"""
 
 import dagster as dg
 
@@ -8,4 +10,11 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """All definitions of the platform."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    from ayne_dagster.defs import assets, checks, jobs, resources
+
+    return dg.Definitions.merge(
+        dg.Definitions(assets=dg.load_assets_from_package_module(assets)),
+        checks.checks(),
+        jobs.jobs(),
+        resources.resources(),
+    )

@@ -1,6 +1,6 @@
 """The jobs people and schedules start. `ayne collect` and `ayne demo` run these very jobs.
 
-Lives here: which assets go together. Not here: when (`schedules.py`, `sensors.py`).
+Lives here: which assets go together, by name. Not here: what an asset does (`assets/`).
 """
 
 import dagster as dg
@@ -11,7 +11,6 @@ from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
 _MODELLING = dg.AssetSelection.assets(FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
 
 
-@dg.definitions
 def jobs() -> dg.Definitions:
     """All jobs; each takes a range of release years."""
     years = release_year_partitions()

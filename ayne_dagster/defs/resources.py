@@ -60,7 +60,6 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
     }
 
 
-@dg.definitions
 def resources() -> dg.Definitions:
     """The resources of this code location, and the executor all jobs share.
 
