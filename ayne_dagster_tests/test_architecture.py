@@ -211,10 +211,3 @@ def loaded_after(modules: str, folder: Path) -> set[str]:
 def test_help_is_instant_because_nothing_heavy_is_imported_for_it(tmp_path: Path):
     heavy = {"dagster", "mlflow", "sklearn", "pandas", "duckdb", "matplotlib", "httpx", "pydantic"}
     assert not heavy & loaded_after("ayne_dagster.cli.main", tmp_path)
-
-
-def test_dagster_loads_the_project_without_the_libraries_only_training_needs(tmp_path: Path):
-    """Together they cost 3.5 s in every process of a run."""
-    loaded = loaded_after("ayne_dagster.definitions, ayne_dagster.defs.assets.forecasts", tmp_path)
-    assert "dagster" in loaded
-    assert not {"mlflow", "sklearn", "skops", "matplotlib"} & loaded

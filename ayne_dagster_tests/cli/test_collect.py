@@ -27,6 +27,7 @@ def sandbox(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
         yield running
 
 
+@pytest.mark.slow
 def test_collect_says_what_it_did_and_a_refused_omdb_key_is_said_last(
     invoke: Invoke, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ):

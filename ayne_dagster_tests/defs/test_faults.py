@@ -56,6 +56,7 @@ def test_a_spent_quota_ends_the_asking_not_the_run_and_the_next_run_goes_on(empt
     assert onward.figures("omdb_ratings")["deferred"] == 0
 
 
+@pytest.mark.slow
 def test_mistake_7_a_limit_defers_films_and_drops_none(empty_world: World):
     """A cap on enrichment dropped the films beyond it for good."""
     first = empty_world.run("collect", ONE_YEAR, REFRESH__LIMIT_PER_RUN="3")

@@ -4,6 +4,8 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from ayne_dagster.domain.tables import ASSET_TABLES
 from ayne_dagster_tests.defs.world import (
     PLANTED_OMDB_KEY,
@@ -128,6 +130,7 @@ def test_mistake_1_rediscovery_wipes_neither_flags_nor_first_sightings_nor_ids(w
     assert again.figures("tmdb_details")["requests"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_over_one_year_after_a_run_over_many_touches_nothing_else(world: World):
     before = world.contents()
     run = world.run(years=(PAST, PAST), config={"tmdb_details": {"force": True}})
@@ -146,6 +149,7 @@ def test_a_run_over_one_year_after_a_run_over_many_touches_nothing_else(world: W
         assert len(after[name]) == len(before[name]), name
 
 
+@pytest.mark.slow
 def test_mistake_3_films_freeze_after_counted_refreshes_without_a_change(world: World):
     """Freezing looked at age only: the number of unchanged cycles was a constant."""
     changed = "SELECT tmdb_id, changed_at FROM tmdb_details WHERE release_year = ? ORDER BY 1"
@@ -197,6 +201,7 @@ def test_films_without_a_date_are_fetched_and_flagged_but_have_no_features(world
     assert not world.value("SELECT count(*) FROM features WHERE release_year = 'undated'")
 
 
+@pytest.mark.slow
 def test_years_that_are_no_neighbours_fill_one_after_the_other(empty_world: World):
     for year in (YEARS[0], YEARS[3]):
         run = empty_world.run("collect", years=(year, year))

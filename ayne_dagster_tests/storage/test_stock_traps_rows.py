@@ -61,6 +61,7 @@ def test_a_writer_killed_before_any_of_its_statements_leaves_the_year_whole(shel
     assert (FILMS, {2}) in found
 
 
+@pytest.mark.slow
 def test_writers_killed_at_random_instants_leave_the_year_whole(shelf: Shelf) -> None:
     """Between statements is not everywhere: here the kill comes in the middle of them."""
     shelf.store(films("2001", *range(FILMS), votes=1), "2001")
