@@ -105,9 +105,7 @@ class Services:
         from ayne_dagster.logs import configure_logs, log_context
 
         logs = self.settings.logs
-        configure_logs(
-            json_lines=logs.json_lines, level=logs.level, logger_name=__package__.split(".")[0]
-        )
+        configure_logs(json_lines=logs.json_lines, level=logs.level, logger_name="ayne_dagster")
         with log_context(run_id=run_id):
             yield
 
