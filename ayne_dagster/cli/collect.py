@@ -49,13 +49,21 @@ def command(
       ayne collect --refresh-only --refresh-limit 500
     """
     from ayne_dagster.cli.job_runs import run_job, use_dagster_home
-    from ayne_dagster.domain.release_years import YEARS_AHEAD, keys_between, release_year_keys
+    from ayne_dagster.domain.release_years import (
+        UNDATED,
+        YEARS_AHEAD,
+        keys_between,
+        release_year_keys,
+    )
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
 
     settings = load_settings()
     today = datetime.now(UTC).date()
     keys = release_year_keys(settings.first_release_year, today)
     years = keys_between(start_year or today.year - 1, end_year or today.year + YEARS_AHEAD, keys)
+    if end_year is None:
+        # Films without a date, or whose date was withdrawn: nobody would ask for them otherwise.
+        years.append(UNDATED)
     use_dagster_home(PROJECT_ROOT / "dagster_home")
     outcome = run_job(
         "collect",

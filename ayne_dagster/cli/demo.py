@@ -66,7 +66,7 @@ def command(
 
     this_year = datetime.now(UTC).year
     first, last = years or (this_year - _YEARS_BACK, this_year + 1)
-    folder = sandbox_folder(catalogue)
+    folder = sandbox_folder(catalogue, films=films, seed=seed, years=years)
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     config = SandboxConfig(

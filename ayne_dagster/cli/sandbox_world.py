@@ -3,18 +3,41 @@
 Lives here: environment variables, which win over `.env` and YAML, for `demo` and `ui --sandbox`.
 """
 
+import hashlib
 from pathlib import Path
 
 from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY
 from ayne_dagster.settings import PROJECT_ROOT
 
+DEFAULT_FILMS = 1_500
+DEFAULT_SEED = 42
 SANDBOX_CONNECTIONS = 6
 """More only make the client's connection pool work harder: 4 gave 345 requests/s, 16 gave 213."""
 
 
-def sandbox_folder(catalogue: Path | None) -> Path:
-    """Where data of the sandbox lies: one place for the generated films, one for a catalogue."""
-    return PROJECT_ROOT / "data" / ("demo" if catalogue is None else "demo_catalogue")
+def sandbox_folder(
+    catalogue: Path | None, *, films: int, seed: int, years: tuple[int, int] | None
+) -> Path:
+    """Where data of a sandbox lies: a place for each set of films, so that they never mix.
+
+    Args:
+        catalogue: The folder served, or None for generated films.
+        films: How many are generated.
+        seed: Their seed.
+        years: Their release years; None: the default ones.
+    """
+    if catalogue is not None:
+        name = f"{catalogue.resolve().name}_{_short_hash(str(catalogue.resolve()))}"
+    elif (films, seed, years) == (DEFAULT_FILMS, DEFAULT_SEED, None):
+        return PROJECT_ROOT / "data" / "demo"
+    else:
+        span = "_{}_{}".format(*years) if years else ""
+        name = f"{films}_{seed}{span}"
+    return PROJECT_ROOT / "data" / f"demo_{name}"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def sandbox_environment(url: str, folder: Path, *, first_year: int) -> dict[str, str]:

@@ -42,7 +42,7 @@ def command(
       ayne ui --sandbox           without keys, after or instead of `ayne demo`
     """
     from ayne_dagster.cli.job_runs import use_dagster_home
-    from ayne_dagster.cli.sandbox_world import sandbox_environment, sandbox_folder
+    from ayne_dagster.cli.sandbox_world import DEFAULT_SEED, sandbox_environment, sandbox_folder
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
 
     if catalogue and not is_sandboxed:
@@ -68,7 +68,7 @@ def command(
                     )
                 )
             )
-            folder = sandbox_folder(catalogue)
+            folder = sandbox_folder(catalogue, films=films, seed=DEFAULT_SEED, years=years)
             environment.update(sandbox_environment(sandbox.url, folder, first_year=first))
             home = use_dagster_home(folder / "dagster_home")
             click.echo(f"Sandbox at {sandbox.url}, data in {folder}", err=True)

@@ -23,7 +23,6 @@ from ayne_dagster.domain.tables import REFRESH_HISTORY
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.settings import Settings
 from ayne_dagster.sources.collecting import CollectReport, collect
-from ayne_dagster.sources.failures import SourceError
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.movie_queries import MovieQueries
@@ -79,7 +78,7 @@ class RefreshReport:
     requests: int
     left_by_limit: int
     stopped_by: str | None = None
-    failure: SourceError | None = None
+    failure: BaseException | None = None
 
     def metadata(self) -> dict[str, Any]:
         """The report as figures for the UI."""
@@ -135,17 +134,21 @@ def refresh(
     counts: Counter[FetchOutcome] = Counter()
     stopped_by, failure = None, None
     requests = 0
+    # Read before asking: a held file must stop us before requests are spent, not after.
+    known = queries.stored_rows(how.contract, keys) if keys else {}
     if keys:
         try:
             with services.logged(run_id):
                 report = asyncio.run(_ask(how, keys, results))
-        except SourceError as error:
+        except BaseException as error:  # noqa: BLE001 - stored first, raised again by the asset
             failure = error
             counts.update(result.outcome for result in results)
-            requests = sum(result.requests for result in results) + error.tries
+            requests = sum(result.requests for result in results) + getattr(error, "tries", 0)
             counts[FetchOutcome.DEFERRED] += len(keys) - len(results)
         else:
             counts, requests, stopped_by = report.counts, report.requests, report.stopped_by
+    if stopped_by is not None:
+        _forget_unreadable_end(results)
     answers = [
         _answer(result, film, how)
         for result in results
@@ -154,7 +157,7 @@ def refresh(
     ]
     refreshed = apply_answers(
         answers,
-        queries.stored_rows(how.contract, keys) if keys else {},
+        known,
         source=how.source,
         contract=how.contract,
         not_found_since={
@@ -184,16 +187,16 @@ def store_before_failing(
     Raises:
         dagster.Failure: Always, with the source's words; no retry would help.
     """
-    mirror = settings.resolve(settings.database.mirror_folder)
-    write_batch(
-        queries.warehouse,
+    keep(
         contract,
         report.refreshed.rows,
-        years=None,
-        also={REFRESH_HISTORY: report.refreshed.history},
-        mirror=ParquetMirror(mirror) if settings.database.is_mirrored else None,
-        purpose=f"{contract.name}, keeping what was fetched before a failure",
+        {REFRESH_HISTORY: report.refreshed.history},
+        queries,
+        settings,
     )
+    if not isinstance(report.failure, Exception):
+        # Somebody ended the run: it ends as they asked, with what was fetched kept.
+        raise report.failure or RuntimeError("there was no failure")
     raise dg.Failure(
         f"{report.failure} ({len(report.refreshed.rows)} rows fetched before that are stored)",
         metadata=report.metadata(),
@@ -201,8 +204,28 @@ def store_before_failing(
     ) from report.failure
 
 
+def keep(
+    contract: TableContract,
+    rows: pd.DataFrame,
+    also: Mapping[TableContract, pd.DataFrame],
+    queries: MovieQueries,
+    settings: Settings,
+) -> None:
+    """Write what was fetched before a failure, as the I/O manager would have."""
+    mirror = settings.resolve(settings.database.mirror_folder)
+    write_batch(
+        queries.warehouse,
+        contract,
+        rows,
+        years=None,
+        also=also,
+        mirror=ParquetMirror(mirror) if settings.database.is_mirrored else None,
+        purpose=f"{contract.name}, keeping what was fetched before a failure",
+    )
+
+
 async def _ask(how: SourceOfRows, keys: Sequence[Any], results: list[FetchResult]) -> CollectReport:
-    def keep(batch: list[FetchResult]) -> None:
+    def gather(batch: list[FetchResult]) -> None:
         results.extend(replace(result, payload=None) for result in batch)
 
     async with how.client() as client:
@@ -210,7 +233,7 @@ async def _ask(how: SourceOfRows, keys: Sequence[Any], results: list[FetchResult
             keys,
             how.fetch_one(client),
             concurrency=how.concurrency,
-            on_results=keep,
+            on_results=gather,
             stage=f"{how.source} films",
         )
 
@@ -223,6 +246,12 @@ def _answer(result: FetchResult, film: dict[str, Any], how: SourceOfRows) -> Fil
     return FilmAnswer(
         film["tmdb_id"], imdb_id, result.outcome, result.fetched_at, row, result.detail
     )
+
+
+def _forget_unreadable_end(results: list[FetchResult]) -> None:
+    """Drop the unreadable answers the source broke off with: it was down, they say nothing."""
+    while results and results[-1].outcome is FetchOutcome.UNUSABLE:
+        results.pop()
 
 
 def _plain(film: Mapping[Hashable, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ FEATURE_SOURCE_COLUMNS: tuple[str, ...] = (
     "collection_id",
     "director_ids",
     "cast_ids",
+    "fetched_at",
 )
 """The columns of `tmdb_details` that features are made of; `build_features` needs all of them."""
 
@@ -76,6 +77,9 @@ UNIT_MISTAKE_BELOW_USD = 1_000
 
 BUDGET_MISSING_UP_TO_USD = 1_000
 """A budget up to here is a placeholder: taking it as missing gains .01 RMSLE (`MODEL_FACTS`)."""
+
+SETTLED_AFTER_DAYS = 180
+"""Revenue read earlier than so long after release is a part of the outcome, and no label."""
 
 CAST_CONSIDERED = 5
 """Billing positions whose history counts."""
@@ -127,7 +131,10 @@ def build_features(details: pd.DataFrame, release_years: Sequence[str]) -> pd.Da
     budget, revenue = films["budget_usd"].to_numpy(), films["revenue_usd"].to_numpy()
     is_suspect = _is_unit_mistake(budget) | _is_unit_mistake(revenue)
     is_released = films["status"].isna() | (films["status"] == "Released")
-    is_labelled = (revenue >= UNIT_MISTAKE_BELOW_USD) & ~is_suspect & is_released.to_numpy(bool)
+    is_final = _is_final(films)
+    is_labelled = (
+        (revenue >= UNIT_MISTAKE_BELOW_USD) & ~is_suspect & is_released.to_numpy(bool) & is_final
+    )
     outcome_log = np.where(is_labelled, np.log1p(revenue), np.nan)
     date = films["release_date"]
     days = date.to_numpy("datetime64[D]").astype(np.int64)
@@ -171,6 +178,17 @@ def build_features(details: pd.DataFrame, release_years: Sequence[str]) -> pd.Da
     return features.loc[asked, FEATURES.column_names].sort_values("tmdb_id", ignore_index=True)
 
 
+def _is_final(films: pd.DataFrame) -> np.ndarray:
+    """Whether revenue was read so long after release that a film has earned nearly all it will.
+
+    A figure read in the first weeks is a part of the outcome: as a label it would teach, and as
+    history it would lend its people, a fraction of what the film came to.
+    """
+    read_at = films["fetched_at"].dt.tz_localize(None)
+    settled = films["release_date"] + pd.Timedelta(days=SETTLED_AFTER_DAYS)
+    return (read_at.isna() | (read_at >= settled)).to_numpy(bool)
+
+
 def add_outcomes(
     features: pd.DataFrame, ratings: pd.DataFrame, flags: pd.DataFrame
 ) -> pd.DataFrame:
@@ -184,7 +202,9 @@ def add_outcomes(
     Returns:
         The same rows with `outcome_imdb_rating` and `is_settled` filled.
     """
-    rating = ratings.drop_duplicates("tmdb_id").set_index("tmdb_id")["imdb_rating"]
+    # A film whose imdb id was corrected has two rows: the latest answer is about the right one.
+    latest = ratings.sort_values("fetched_at") if "fetched_at" in ratings else ratings
+    rating = latest.drop_duplicates("tmdb_id", keep="last").set_index("tmdb_id")["imdb_rating"]
     settled = flags.set_index("tmdb_id")["is_frozen"]
     ids = features["tmdb_id"]
     return features.assign(
@@ -207,6 +227,7 @@ def _normalise(details: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "tmdb_id": frame["tmdb_id"].astype("int64"),
         "release_date": pd.to_datetime(frame["release_date"]).astype("datetime64[us]"),
+        "fetched_at": pd.to_datetime(frame["fetched_at"], utc=True),
     }
     for name in ("runtime_minutes", "budget_usd", "revenue_usd"):
         number = pd.to_numeric(frame[name]).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -18,7 +18,7 @@ VOLATILE_FIELDS: dict[str, frozenset[str]] = {
     OMDB_RATINGS.name: frozenset({"imdb_rating", "imdb_votes"}),
 }
 _BOOKKEEPING = frozenset(
-    {"release_year", "stable_fingerprint", "fetched_at", "changed_at", "gone_at"}
+    {"tmdb_id", "release_year", "stable_fingerprint", "fetched_at", "changed_at", "gone_at"}
 )
 
 

@@ -22,8 +22,8 @@ class RefreshPolicy:
     """The numbers of the rule; all times in days.
 
     Attributes:
-        interval_days: Per source and age band, how long an answer stays fresh. Unreleased and
-            undated films share the interval of the newest ones: their facts still move.
+        interval_days: Per source and age band, how long an answer stays fresh. Unreleased films
+            share the interval of the newest ones, undated films that of the third band.
         spread: Each film's interval is stretched by a fixed share between -spread and +spread, so
             that a first backfill does not come due on one day.
         not_found_days: How long "we do not know it" is believed, per source. TMDB is asked again

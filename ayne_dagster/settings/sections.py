@@ -148,7 +148,7 @@ class RefreshSettings(_Section):
     frozen_recheck_days: float = Field(
         default=150,
         gt=0,
-        le=180,
+        le=160,
         description="A frozen row is verified after so many days (TMDB: < 180).",
     )
     limit_per_run: OptionalCount = Field(
@@ -163,7 +163,7 @@ class ModelSettings(_Section):
 
     seed: int = Field(default=42, ge=0, description="Seed of everything random in training.")
     minimum_films: int = Field(
-        default=50, ge=10, description="Fewer labelled films train no model."
+        default=50, ge=20, description="Fewer labelled films train no model."
     )
 
 

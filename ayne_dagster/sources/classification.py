@@ -145,9 +145,9 @@ def _by_status(status: int) -> Verdict:
     if status >= 500 or status in (403, 408, 425):
         # 403 without a code of the service comes from the network before it, and passes.
         return Verdict.UNAVAILABLE
-    if 400 <= status < 500 and status != 404:
+    if 400 <= status < 500:
+        # A 404 without the service's own code is a wrong address, and never a missing film.
         return Verdict.INVALID_REQUEST
-    # A 404 without the service's own code is a wrong address or a proxy, and never a missing film.
     return Verdict.UNUSABLE
 
 

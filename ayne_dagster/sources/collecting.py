@@ -30,6 +30,8 @@ FetchOne = Callable[[Key], Awaitable[FetchResult]] | Callable[..., Awaitable[Fet
 OnResults = Callable[[list[FetchResult]], Awaitable[None] | None]
 
 LARGEST_BATCH = 50
+MOST_UNREADABLE_IN_A_ROW = 20
+"""One page that cannot be read is the film's; twenty in a row are the service's, or a proxy's."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class _Collecting:
     counts: Counter[FetchOutcome] = field(default_factory=Counter)
     unasked: list[Key] = field(default_factory=list)
     requests: int = 0
+    unreadable_in_a_row: int = 0
     stopped_by: str | None = None
     failure: Exception | None = None
     is_refused: bool = False
@@ -176,6 +179,15 @@ class _Collecting:
         self.requests += result.requests
         self.counts[result.outcome] += 1
         self.batch.append(result)
+        if result.outcome is FetchOutcome.UNUSABLE:
+            self.unreadable_in_a_row += 1
+        elif result.outcome is not FetchOutcome.FAILED:
+            self.unreadable_in_a_row = 0
+        if self.unreadable_in_a_row >= MOST_UNREADABLE_IN_A_ROW:
+            words = (
+                f"{self.unreadable_in_a_row} answers in a row could not be read: {result.detail}"
+            )
+            self._stop(CircuitOpen(self.stage, words))
 
     async def _hand_over(self, *, at_least: int) -> None:
         """Give full batches to the caller; with `at_least` 1 the last one, too."""

@@ -59,11 +59,17 @@ SELECT c.*,
   o.not_found_since AS omdb_not_found_since,
   coalesce(o.unchanged_cycles, 0) AS omdb_unchanged_cycles,
   r.imdb_id IS NOT NULL AS has_ratings,
+  -- Films can share an imdb id: the ratings belong to the one with the lowest id.
+  coalesce(own.tmdb_id, c.tmdb_id) AS ratings_tmdb_id,
+  coalesce(own.release_year, c.release_year) AS ratings_release_year,
   coalesce(f.is_frozen, false) AS is_frozen
 FROM chosen AS c
 LEFT JOIN summary AS t ON t.tmdb_id = c.tmdb_id AND t.source = 'tmdb'
 LEFT JOIN summary AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
 LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
+LEFT JOIN (SELECT imdb_id, min(tmdb_id) AS tmdb_id, arg_min(release_year, tmdb_id) AS release_year
+           FROM {tmdb_details} WHERE imdb_id IS NOT NULL GROUP BY imdb_id) AS own
+  ON own.imdb_id = c.imdb_id
 LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
 ORDER BY c.tmdb_id
 """
@@ -162,7 +168,7 @@ class MovieQueries:
             "count(*) FILTER (WHERE x.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details}) OR "
             "x.tmdb_id IN (SELECT tmdb_id FROM {refresh_history} WHERE outcome = 'not_found')) "
             "AS detailed FROM {discovered_movies} AS x "
-            "WHERE x.release_year IN (SELECT DISTINCT release_year FROM {tmdb_details})",
+            "WHERE x.release_year IN (SELECT release_year FROM {discovery_walks})",
             {},
         )[0]
         return row["discovered"], row["detailed"]

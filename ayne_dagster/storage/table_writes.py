@@ -133,14 +133,16 @@ def write_rows(
     """
     ensure_table(connection, contract, qualified, stored)
     connection.register(_STAGED, rows)
-    try:
-        if not stored:
-            connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {_STAGED}")
-            touched = _distinct(connection, contract.year_column, _STAGED)
-            return WriteReport(rows.num_rows, 0, 0, 0, 0, touched)
-        return _merge(connection, contract, rows, qualified, years)
-    finally:
-        connection.unregister(_STAGED)
+    if stored:
+        report = _merge(connection, contract, rows, qualified, years)
+    else:
+        connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {_STAGED}")
+        touched = _distinct(connection, contract.year_column, _STAGED)
+        report = WriteReport(rows.num_rows, 0, 0, 0, 0, touched)
+    # Not in a finally: in an aborted transaction this fails too and would hide the first error;
+    # closing the connection drops the frame all the same.
+    connection.unregister(_STAGED)
+    return report
 
 
 def _merge(
@@ -179,7 +181,8 @@ def merge_sql(contract: TableContract, qualified: str, years: Sequence[str] | No
             for c in contract.columns
             if c.name not in contract.key and c.on_merge is not OnMerge.KEEP
         )
-        branches.append(f"WHEN MATCHED AND {_differs(contract)} THEN UPDATE SET {updates}")
+        if updates:
+            branches.append(f"WHEN MATCHED AND {_differs(contract)} THEN UPDATE SET {updates}")
     branches.append("WHEN NOT MATCHED THEN INSERT BY NAME")
     if _clears(contract):
         inside = ""

@@ -10,6 +10,7 @@ import pytest
 
 from ayne_dagster.cli.errors import _EXPECTED, is_expected
 from ayne_dagster.cli.main import _COMMANDS
+from ayne_dagster.cli.sandbox_world import sandbox_folder
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.conftest import PROJECT
 
@@ -134,3 +135,17 @@ def test_collect_without_a_key_is_exit_code_1_and_one_clear_line(installed: Path
     assert lines[0].startswith("error: step movie_lists of run ")
     assert "TMDB__API_KEY is not set" in lines[0]
     assert result.stdout == ""
+
+
+def test_each_set_of_films_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """`demo --films 5000` after `demo` found the walks fresh, stayed short, and failed."""
+    generated = {
+        sandbox_folder(None, films=films, seed=seed, years=years)
+        for films, seed, years in (
+            (1_500, 42, None), (5_000, 42, None), (1_500, 7, None), (1_500, 42, (2020, 2022)),
+        )
+    }  # fmt: skip
+    served = {
+        sandbox_folder(tmp_path / name, films=1_500, seed=42, years=None) for name in ("a", "b")
+    }
+    assert len(generated | served) == 6

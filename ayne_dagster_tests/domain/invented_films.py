@@ -1,6 +1,6 @@
 """Invented films for the tests of features and model: details rows, seeded and clearly made up."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "collection_id": None,
     "director_ids": [],
     "cast_ids": [],
+    "fetched_at": datetime(2035, 1, 1, tzinfo=UTC),
 }
 
 

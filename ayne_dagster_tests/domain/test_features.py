@@ -1,6 +1,6 @@
 """Features hold only what was known before release, whatever the frame they are made from."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -163,3 +163,15 @@ def test_a_column_known_only_after_release_is_no_input(leak: str):
 def test_the_allow_list_holds_only_columns_of_the_table_and_no_leak():
     assert set(MODEL_INPUT_COLUMNS) <= set(FEATURES.column_names)
     reject_post_release_columns(pd.DataFrame(columns=list(MODEL_INPUT_COLUMNS)))
+
+
+@pytest.mark.parametrize(("days", "is_labelled"), [(1, False), (179, False), (180, True)])
+def test_a_gross_read_soon_after_release_is_no_label(days: int, is_labelled: bool) -> None:
+    """A first weekend's $5,000 taught the model that the director is poison."""
+    released = date(2010, 6, 1)
+    read_at = datetime(2010, 6, 1, tzinfo=UTC) + timedelta(days=days)
+    young = film(1, release_date=released, fetched_at=read_at, director_ids=[7])
+    later = film(2, release_date=date(2012, 6, 1), director_ids=[7])
+    features = build_features(details(young, later), ["2010", "2012"]).set_index("tmdb_id")
+    assert bool(features.loc[1, "is_labelled"]) is is_labelled
+    assert features["director_history_log"].notna()[2] == is_labelled

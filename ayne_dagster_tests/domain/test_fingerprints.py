@@ -107,3 +107,8 @@ def test_rows_without_changed_fields_have_one_fingerprint_and_others_do_not(
     fields = list("abc")
     same = stable_fingerprint(new, fields) == stable_fingerprint(old, fields)
     assert same is not bool(changed_fields(new, old, fields))
+
+
+def test_whose_ratings_they_are_is_no_change_of_the_ratings():
+    """Two films sharing an imdb id took turns as its owner; it never counted as unchanged."""
+    assert "tmdb_id" not in stable_fields(OMDB_RATINGS)

@@ -269,3 +269,25 @@ def test_a_stage_ends_for_its_listener_even_when_its_work_fails() -> None:
         ("advance", "walk", 2),
         ("end", "walk"),
     ]
+
+
+def test_twenty_unreadable_answers_in_a_row_are_an_outage_and_defer_the_rest() -> None:
+    """A proxy's page with status 200 made 200 films rest for a week, in a green run."""
+
+    async def unreadable(key: int | str) -> FetchResult:
+        return FetchResult(key, O.UNUSABLE, None, "not JSON: <html>", NOON, 1)
+
+    report = run(range(1, 201), unreadable, concurrency=1)
+    assert report.counts == {O.UNUSABLE: 20, O.DEFERRED: 180}
+    assert report.stopped_by is not None
+    assert "20 answers in a row" in report.stopped_by
+
+
+def test_unreadable_answers_among_good_ones_stop_nothing() -> None:
+    async def mixed(key: int | str) -> FetchResult:
+        if int(key) % 15:
+            return FetchResult(key, O.UNUSABLE, None, "not JSON", NOON, 1)
+        return row(key)
+
+    report = run(range(1, 101), mixed, concurrency=1)
+    assert report.counts[O.DEFERRED] == 0

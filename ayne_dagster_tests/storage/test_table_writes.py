@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -207,3 +208,24 @@ def test_what_is_stored_comes_back_as_it_was(warehouse: Warehouse) -> None:
     assert loaded["released_on"].isna().all()
     assert loaded["seen_at"].dt.tz is not None
     assert loaded["seen_at"].iloc[0] == datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def test_the_reason_of_a_failed_write_is_told(warehouse: Warehouse) -> None:
+    """The clean-up after a failed statement failed too, and hid what had gone wrong."""
+    write(warehouse, MERGED, films("2001", 1), "2001")
+    with warehouse.writing("a test") as connection:
+        connection.execute(f"DELETE FROM {MERGED.name}")
+        connection.execute(f"ALTER TABLE {MERGED.name} ADD COLUMN extra INTEGER")
+        connection.execute(f"ALTER TABLE {MERGED.name} ALTER COLUMN extra SET NOT NULL")
+    with pytest.raises(duckdb.ConstraintException, match="extra"):
+        write(warehouse, MERGED, films("2001", 2), "2001")
+
+
+def test_a_table_of_nothing_but_its_key_can_be_merged(warehouse: Warehouse) -> None:
+    key = Column("film_id", ColumnType.BIGINT, "The key.", nullable=False)
+    contract = TableContract(
+        "names", "Names", "one name", ("film_id",), (key,), WriteMode.MERGE, year_column=None
+    )
+    frame = pd.DataFrame({"film_id": [1, 2]})
+    assert write(warehouse, contract, frame).inserted == 2
+    assert write(warehouse, contract, frame).unchanged == 2

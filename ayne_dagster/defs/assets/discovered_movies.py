@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.partitions import release_year_partitions
+from ayne_dagster.defs.refreshes import keep
 from ayne_dagster.defs.run_config import DiscoveryConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
@@ -20,6 +22,7 @@ from ayne_dagster.defs.whole_partitions import with_stored
 from ayne_dagster.domain.discovery_plan import WalkScope, discovered_rows, years_to_walk
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, DISCOVERY_WALKS
 from ayne_dagster.settings import Settings
+from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.duckdb_io_manager import TableBatch
 from ayne_dagster.storage.movie_queries import MovieQueries
@@ -66,17 +69,25 @@ def discovered_movies(
         older_interval=timedelta(days=options.older_interval_days),
     )
     with services.logged(context.run_id):
-        seen, walks = asyncio.run(_walk(services, due, scope)) if due else ([], [])
-    seen.extend((film["list_name"], film, film["seen_at"]) for film in queries.listed_films())
-    rows = discovered_rows(seen, years, keys)
-    context.log.info("walked %d of %d years, saw %d films", len(due), len(years), len(rows))
+        walked = asyncio.run(_walk(services, due, scope)) if due else Walked([], [], {})
+    listed = [(film["list_name"], film, film["seen_at"]) for film in queries.listed_films()]
+    rows = discovered_rows([*walked.seen, *listed], years, keys)
+    walks = walked.walks
+    if walked.failure is not None:
+        keep(DISCOVERED_MOVIES, rows, {DISCOVERY_WALKS: _walks_frame(walks)}, queries, settings)
+        raise dg.Failure(
+            f"{walked.failure} ({len(walks)} of {len(due)} years were finished and are stored)",
+            allow_retries=False,
+        ) from walked.failure
+    context.log.info("walked %d of %d years, saw %d films", len(walks), len(years), len(rows))
     shown = with_stored(
         queries, DISCOVERED_MOVIES, rows, years, ["tmdb_id", "release_year", "release_date"]
     )
     return dg.MaterializeResult(
         value=TableBatch(rows, also={DISCOVERY_WALKS.name: _walks_frame(walks)}),
         metadata={
-            "years walked": len(due),
+            "years walked": len(walks),
+            "years deferred": len(walked.unfinished),
             "requests": sum(walk["requests"] for walk in walks),
             "films reported by TMDB": sum(walk["films_reported"] for walk in walks),
             "films seen": sum(walk["films_seen"] for walk in walks),
@@ -89,9 +100,28 @@ def discovered_movies(
     )
 
 
-async def _walk(
-    services: Services, years: Sequence[str], scope: WalkScope
-) -> tuple[list[tuple[str, dict[str, Any], datetime]], list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Walked:
+    """What walking the years came to.
+
+    Attributes:
+        seen: Sightings of films: source, film, time.
+        walks: Rows of `discovery_walks`, for the years that were finished.
+        unfinished: Why the other years were not.
+    """
+
+    seen: list[tuple[str, dict[str, Any], datetime]]
+    walks: list[dict[str, Any]]
+    unfinished: dict[str, BaseException]
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What is to fail the step; a used-up quota or an outage only defers the years it met."""
+        deferring = (QuotaExhausted, CircuitOpen)
+        return next((e for e in self.unfinished.values() if not isinstance(e, deferring)), None)
+
+
+async def _walk(services: Services, years: Sequence[str], scope: WalkScope) -> Walked:
     """Walk years a few at a time: their first pages would otherwise wait for each other."""
     at_once = asyncio.Semaphore(_YEARS_AT_ONCE)
     with stage("discover", len(years), "years") as advance:
@@ -105,9 +135,19 @@ async def _walk(
                 advance(1)
                 return walk
 
-            walked = await asyncio.gather(*(one(year) for year in years))
+            walked = await asyncio.gather(*(one(year) for year in years), return_exceptions=True)
     now = services.now()
-    seen = [("discover", row, row["last_seen_at"]) for walk in walked for row in walk.rows]
+    unfinished = {
+        year: walk
+        for year, walk in zip(years, walked, strict=True)
+        if isinstance(walk, BaseException)
+    }
+    done = {
+        year: walk
+        for year, walk in zip(years, walked, strict=True)
+        if not isinstance(walk, BaseException)
+    }
+    seen = [("discover", row, row["last_seen_at"]) for walk in done.values() for row in walk.rows]
     walks = [
         {
             "release_year": year,
@@ -120,9 +160,9 @@ async def _walk(
             "films_seen": walk.films_seen,
             "is_truncated": walk.is_truncated,
         }
-        for year, walk in zip(years, walked, strict=True)
+        for year, walk in done.items()
     ]
-    return seen, walks
+    return Walked(seen, walks, unfinished)
 
 
 def _walks_frame(walks: list[dict[str, Any]]) -> pd.DataFrame:

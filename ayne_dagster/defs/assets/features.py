@@ -30,7 +30,9 @@ from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMD
             partition_mapping=year_and_all_before(),
             metadata={"columns": list(FEATURE_SOURCE_COLUMNS)},
         ),
-        "ratings": dg.AssetIn(OMDB_RATINGS.name, metadata={"columns": ["tmdb_id", "imdb_rating"]}),
+        "ratings": dg.AssetIn(
+            OMDB_RATINGS.name, metadata={"columns": ["tmdb_id", "imdb_rating", "fetched_at"]}
+        ),
         "flags": dg.AssetIn(FROZEN_FLAGS.name, metadata={"columns": ["tmdb_id", "is_frozen"]}),
     },
 )

@@ -15,6 +15,7 @@ from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import MOVIE_LISTS
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster.settings import Settings
+from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
 from ayne_dagster.storage.duckdb_io_manager import load_frame
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -44,9 +45,7 @@ def movie_lists(
         context.log.info("%s; nothing asked", reason)
     else:
         pages = config.pages or settings.discovery.list_pages
-        rows, requests = asyncio.run(_read_lists(services, pages))
-        frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
-        reason = f"read {pages} pages of each list"
+        frame, requests, reason = _read_or_keep(context, services, queries, pages)
     return dg.MaterializeResult(
         value=frame,
         metadata={
@@ -57,6 +56,21 @@ def movie_lists(
             "preview": preview(frame),
         },
     )
+
+
+def _read_or_keep(
+    context: dg.AssetExecutionContext, services: Services, queries: MovieQueries, pages: int
+) -> tuple[pd.DataFrame, int, str]:
+    """The lists as they are now; as they were, where TMDB's day is used up or it is down."""
+    try:
+        with services.logged(context.run_id):
+            rows, requests = asyncio.run(_read_lists(services, pages))
+    except (QuotaExhausted, CircuitOpen) as error:
+        if queries.lists_seen_at() is None:
+            raise
+        return load_frame(queries.warehouse, MOVIE_LISTS), error.tries, f"lists kept: {error}"
+    frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
+    return frame, requests, f"read {pages} pages of each list"
 
 
 async def _read_lists(services: Services, pages: int) -> tuple[list[dict], int]:

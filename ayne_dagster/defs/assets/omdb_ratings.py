@@ -20,7 +20,7 @@ from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts, with_stored
-from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy, due_films
 from ayne_dagster.domain.tables import OMDB_RATINGS, REFRESH_HISTORY
 from ayne_dagster.settings import Settings
@@ -46,7 +46,9 @@ KEY_CHECK = "omdb_key_works"
     dagster_type=dg.Any,
     check_specs=[
         dg.AssetCheckSpec(
-            KEY_CHECK, asset="omdb_ratings", description="OMDb accepts the key of OMDB__API_KEY."
+            KEY_CHECK,
+            asset="omdb_ratings",
+            description="OMDb did not refuse the key of OMDB__API_KEY.",
         )
     ],
 )
@@ -64,7 +66,11 @@ def omdb_ratings(
     due = films if config.force else due_films(films, Source.OMDB, services.now(), policy)
 
     def complete(row: dict[str, Any], film: dict[str, Any]) -> dict[str, Any]:
-        return {**row, "tmdb_id": film["tmdb_id"], "release_year": film["release_year"]}
+        return {
+            **row,
+            "tmdb_id": film["ratings_tmdb_id"],
+            "release_year": film["ratings_release_year"],
+        }
 
     report = refresh(
         due if services.has_omdb_key else due.head(0),
@@ -93,6 +99,7 @@ def omdb_ratings(
         value=TableBatch(rows, also={REFRESH_HISTORY.name: report.refreshed.history}),
         metadata={
             **report.metadata(),
+            **({} if services.has_omdb_key else {"films due": len(due), "deferred": len(due)}),
             "ratings": inline_image(plot_omdb_ratings(whole), "distribution of ratings"),
             "preview": preview(rows),
         },
@@ -119,7 +126,13 @@ def _key_check(
     elif report.failure is not None:
         words = str(report.failure)
     else:
-        return dg.AssetCheckResult(passed=True, check_name=KEY_CHECK)
+        answered = report.counts[FetchOutcome.ROW] + report.counts[FetchOutcome.NOT_FOUND]
+        return dg.AssetCheckResult(
+            passed=True,
+            check_name=KEY_CHECK,
+            metadata={"answers of this run": answered},
+            description=None if answered else "nothing was answered in this run: not tried",
+        )
     context.log.warning("%s", words)
     severity = dg.AssetCheckSeverity.ERROR if services.has_omdb_key else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
