@@ -52,6 +52,7 @@ def command(
     from ayne_dagster.domain.release_years import (
         UNDATED,
         YEARS_AHEAD,
+        UnknownReleaseYear,
         keys_between,
         release_year_keys,
     )
@@ -60,7 +61,11 @@ def command(
     settings = load_settings()
     today = datetime.now(UTC).date()
     keys = release_year_keys(settings.first_release_year, today)
-    years = keys_between(start_year or today.year - 1, end_year or today.year + YEARS_AHEAD, keys)
+    last = end_year or today.year + YEARS_AHEAD
+    try:
+        years = keys_between(start_year or min(today.year - 1, last), last, keys)
+    except UnknownReleaseYear as error:
+        raise click.UsageError(str(error)) from error
     if end_year is None:
         # Films without a date, or whose date was withdrawn: nobody would ask for them otherwise.
         years.append(UNDATED)

@@ -6,7 +6,7 @@ shows its traceback.
 
 import click
 
-_EXPECTED = frozenset(
+EXPECTED_ERRORS = frozenset(
     {
         "SettingsError",
         "WarehouseBusy",
@@ -30,7 +30,7 @@ class RunFailed(RuntimeError):
 
 def is_expected(error: BaseException) -> bool:
     """Whether the message of an error is enough; by name, so that nothing heavy is imported."""
-    return type(error).__name__ in _EXPECTED
+    return type(error).__name__ in EXPECTED_ERRORS
 
 
 def say_error(message: str) -> None:

@@ -50,6 +50,8 @@ def command(
     contract = TABLES[table_name]
     if contract.year_column is None and (start or end):
         raise click.UsageError(f"{table_name} has no release years; leave --start and --end out")
+    if start and end and start > end:
+        raise click.UsageError(f"the first year {start} is after the last year {end}")
     settings = load_settings()
     warehouse = Warehouse(
         database or settings.resolve(settings.database.path),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ayne_dagster.cli.console import ProgressBars
-from ayne_dagster.cli.errors import RunFailed
+from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed
 from ayne_dagster.settings import PROJECT_ROOT
 
 
@@ -159,11 +159,20 @@ def _why(result: Any) -> str:
         if event.is_step_failure:
             error = event.step_failure_data.error
             data = event.step_failure_data.user_failure_data
-            cause = error
-            while cause is not None and cause.cause is not None:
-                cause = cause.cause
-            words = (data.description if data else None) or (
-                cause.message.strip() if cause else "unknown reason"
-            )
+            words = (data.description if data else None) or _root_of(error)
             return f"step {event.step_key} of run {result.run_id} failed: {words}"
     return f"run {result.run_id} failed; the UI (`ayne ui`) shows its log"
+
+
+def _root_of(error: Any) -> str:
+    """The words of the error that says what to do, or of the one at the bottom."""
+    if error is None:
+        return "unknown reason"
+    bottom = error
+    while bottom is not None:
+        if bottom.cls_name in EXPECTED_ERRORS:
+            return bottom.message.strip()
+        if bottom.cause is None:
+            return bottom.message.strip()
+        bottom = bottom.cause
+    return error.message.strip()

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ayne_dagster.cli.options import YEARS
+from ayne_dagster.cli.ports import free_port, is_port_free
 
 
 @click.command("sandbox")
@@ -64,6 +65,11 @@ def command(
     from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY, SandboxConfig
     from ayne_dagster.sandbox.server import serve
 
+    port = port or free_port()
+    if not is_port_free("127.0.0.1", port):
+        raise click.ClickException(
+            f"port {port} is taken; give another --port, or 0 for a free one"
+        )
     try:
         config = SandboxConfig(
             port=port,
@@ -85,12 +91,15 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     address = f"http://127.0.0.1:{port}"
-    click.echo("Settings that point the platform here:", err=True)
+    click.echo("Settings that point the platform here, and keep its films apart:", err=True)
     for line in (
         f"TMDB__BASE_URL={address}/3",
         f"TMDB__API_KEY={SANDBOX_TMDB_KEY}",
         f"OMDB__BASE_URL={address}/",
         f"OMDB__API_KEY={SANDBOX_OMDB_KEY}",
+        "DATABASE__PATH=data/sandbox/ayne.duckdb",
+        "DATABASE__MIRROR_FOLDER=data/sandbox/intermediate",
+        "REQUEST_LEDGER=data/sandbox/request_ledger.sqlite",
     ):
         click.echo(f"  {line}", err=True)
     try:

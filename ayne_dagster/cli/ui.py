@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ayne_dagster.cli.options import YEARS
+from ayne_dagster.cli.ports import is_port_free
 
 _SECONDS_TO_STOP = 30
 
@@ -47,6 +48,10 @@ def command(
 
     if catalogue and not is_sandboxed:
         raise click.UsageError("--catalogue goes with --sandbox")
+    if not is_port_free(host, port):
+        raise click.ClickException(
+            f"port {port} of {host} is taken, perhaps by another `ayne ui`; give another --port"
+        )
     environment = dict(os.environ)
     with ExitStack() as stack:
         if is_sandboxed:

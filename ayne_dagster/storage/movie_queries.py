@@ -159,7 +159,7 @@ class MovieQueries:
         )
 
     def details_coverage(self) -> tuple[int, int]:
-        """Discovered films of the years that have any details, and how many of them have some.
+        """Discovered films of the years walked or detailed, and how many of them have details.
 
         A film that TMDB did not know when asked counts as done: it has none to give.
         """
@@ -168,7 +168,8 @@ class MovieQueries:
             "count(*) FILTER (WHERE x.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details}) OR "
             "x.tmdb_id IN (SELECT tmdb_id FROM {refresh_history} WHERE outcome = 'not_found')) "
             "AS detailed FROM {discovered_movies} AS x "
-            "WHERE x.release_year IN (SELECT release_year FROM {discovery_walks})",
+            "WHERE x.release_year IN (SELECT release_year FROM {discovery_walks} "
+            "UNION SELECT release_year FROM {tmdb_details})",
             {},
         )[0]
         return row["discovered"], row["detailed"]

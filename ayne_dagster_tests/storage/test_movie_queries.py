@@ -1,6 +1,6 @@
 """The questions about films, asked of real tables: what is due, what moved, what is counted."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
+    DISCOVERY_WALKS,
     FROZEN_FLAGS,
     OMDB_RATINGS,
     REFRESH_HISTORY,
@@ -213,6 +214,20 @@ def test_a_film_tmdb_does_not_know_counts_as_covered(
     put(warehouse, TMDB_DETAILS, detailed(1))
     put(warehouse, REFRESH_HISTORY, asked("tmdb", 2, 1, "not_found"))
     assert queries.details_coverage() == (3, 2)
+
+
+def test_a_walked_year_without_any_details_is_the_worst_coverage(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """It was left out of the count, so that the check passed where everything was missing."""
+    put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2))
+    walk = {
+        "release_year": "2001", "walked_at": datetime(2026, 1, 1, tzinfo=UTC), "min_votes": 0,
+        "max_pages": None, "windows": 1, "requests": 1, "films_reported": 2, "films_seen": 2,
+        "is_truncated": False,
+    }  # fmt: skip
+    put(warehouse, DISCOVERY_WALKS, walk)
+    assert queries.details_coverage() == (2, 0)
 
 
 def test_counts_of_the_checks_see_what_is_wrong(
