@@ -97,6 +97,7 @@ def test_medians_are_taken_in_turn_and_the_first_run_is_not_counted() -> None:
     assert order == ["other", "ours", "ours", "other", "other", "ours"]
 
 
+@pytest.mark.slow
 def test_invented_details_are_the_same_every_time() -> None:
     first, second = (invented_details(YEARS[:1]) for _ in range(2))
     assert len(first) == FILMS_PER_YEAR

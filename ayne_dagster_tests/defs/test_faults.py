@@ -34,6 +34,7 @@ def ratings_of(world: World) -> int:
     return world.value("SELECT count(*) FROM omdb_ratings WHERE release_year = ?", YEAR)
 
 
+@pytest.mark.slow
 def test_a_spent_quota_ends_the_asking_not_the_run_and_the_next_run_goes_on(empty_world: World):
     """A spent quota was a failed run, and the films it had fetched were lost with it."""
     run = empty_world.run("collect", ONE_YEAR, OMDB__DAILY_QUOTA="4")

@@ -36,6 +36,7 @@ def changed_ids(client: Client, day: date) -> tuple[set[int], set[int]]:
     return {item["id"] for item in items} - gone, gone
 
 
+@pytest.mark.slow
 def test_the_feed_names_exactly_the_films_whose_stable_fields_changed(
     make_client: Callable[..., Client],
 ) -> None:
