@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.services import Clock, Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
@@ -35,6 +36,14 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
     }
     path = settings.resolve(settings.database.path)
     mirror = settings.resolve(settings.database.mirror_folder)
+    queries = MovieQueries(
+        Warehouse(
+            path,
+            wait_seconds=settings.database.wait_seconds,
+            connection_config=tuple(connection_config.items()),
+        )
+    )
+    services, policy = Services(settings, now), refresh_policy(settings)
     return {
         "io_manager": WarehouseIOManager(
             database=str(path),
@@ -42,15 +51,10 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
             mirror_folder=str(mirror) if settings.database.is_mirrored else None,
             connection_config=connection_config,
         ),
-        "queries": MovieQueries(
-            Warehouse(
-                path,
-                wait_seconds=settings.database.wait_seconds,
-                connection_config=tuple(connection_config.items()),
-            )
-        ),
-        "services": Services(settings, now),
-        "policy": refresh_policy(settings),
+        "queries": queries,
+        "services": services,
+        "policy": policy,
+        "fetching": Fetching.of(settings, queries, policy, services),
         "experiments": ExperimentLog(
             settings.tracking_uri,
             settings.resolve(settings.experiments.artifact_folder),

@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
 from ayne_dagster.settings.sections import (
+    ArchiveSettings,
     DatabaseSettings,
     DiscoverySettings,
     ExperimentSettings,
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     tmdb: TmdbSettings = TmdbSettings()
     omdb: OmdbSettings = OmdbSettings()
     database: DatabaseSettings = DatabaseSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     refresh: RefreshSettings = RefreshSettings()
     model: ModelSettings = ModelSettings()

@@ -93,6 +93,19 @@ class DatabaseSettings(_Section):
     )
 
 
+class ArchiveSettings(_Section):
+    """The raw answers: journal of a run, archive afterwards."""
+
+    folder: Path = Field(default=Path("data/raw/responses"), description="Root of the archive.")
+    keep_days: int = Field(
+        default=180,
+        ge=0,
+        le=180,
+        description="Raw answers are kept for so many days (TMDB allows six months); 0: only until "
+        "they stand in the warehouse.",
+    )
+
+
 class DiscoverySettings(_Section):
     """Which films are looked for, and how often."""
 

@@ -158,6 +158,7 @@ def write_batch(
     years: Sequence[str] | None,
     also: Mapping[TableContract, pd.DataFrame] | None = None,
     mirror: ParquetMirror | None = None,
+    is_mirrored_later: bool = False,
     purpose: str,
 ) -> WriteReport:
     """Check and write rows of one or more tables in one transaction, then mirror what changed.
@@ -169,6 +170,8 @@ def write_batch(
         years: Partitions of the run, None for unpartitioned tables.
         also: Rows of other tables for the same transaction.
         mirror: Where the mirror lies, if there is one.
+        is_mirrored_later: Only note what is to be mirrored: one of many writes, `mirror_owed` comes
+            after the last. Otherwise each would write whole partitions for a few rows.
         purpose: Who writes, for others who wait.
 
     Returns:
@@ -186,7 +189,7 @@ def write_batch(
 
     def mirror_changes(connection: Any) -> None:
         for table, report in reports.items():
-            if mirror is not None:
+            if mirror is not None and not is_mirrored_later:
                 qualified = warehouse.qualified(table.name)
                 mirror.write(connection, table, qualified, report.touched_years)
 
@@ -204,6 +207,18 @@ def write_batch(
                 if mirror is not None and reports[table].is_changed:
                     mirror.owe(table, reports[table].touched_years)
     return reports[contract]
+
+
+def mirror_owed(
+    warehouse: Warehouse, mirror: ParquetMirror, tables: Sequence[TableContract], *, purpose: str
+) -> None:
+    """Mirror what earlier writes of these tables only noted, or were killed before mirroring."""
+    if not any(mirror.is_owed(table) for table in tables):
+        return
+    with warehouse.writing(f"{purpose}, mirror") as connection:
+        for table in tables:
+            if mirror.is_owed(table):
+                mirror.write(connection, table, warehouse.qualified(table.name), ())
 
 
 def load_frame(

@@ -44,6 +44,10 @@ class ParquetMirror:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text("\n".join(sorted({*years, *(self._owed(contract) or ())})))
 
+    def is_owed(self, contract: TableContract) -> bool:
+        """Whether anything of the table waits to be mirrored."""
+        return self._note(contract).exists()
+
     def write(
         self,
         connection: duckdb.DuckDBPyConnection,
