@@ -58,7 +58,6 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
     frozen = is_frozen(films, now, policy)
     films = films.assign(is_frozen=frozen)
     due = {source: due_times(films, source, now, policy) for source in Source}
-    never = pd.Timestamp(0, tz="UTC")
     flags = pd.DataFrame(
         {
             "tmdb_id": films["tmdb_id"],
@@ -73,13 +72,11 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
             "is_frozen": frozen,
         }
     )
-    flags["reason"] = _reasons(films, flags, never, policy)
+    flags["reason"] = _reasons(films, flags, policy)
     return flags[FROZEN_FLAGS.column_names]
 
 
-def _reasons(
-    films: pd.DataFrame, flags: pd.DataFrame, never: pd.Timestamp, policy: RefreshPolicy
-) -> pd.Series:
+def _reasons(films: pd.DataFrame, flags: pd.DataFrame, policy: RefreshPolicy) -> pd.Series:
     """Each film's state in words; free of `now`, so that an unchanged film keeps its words."""
     cycles = policy.frozen_after_cycles
     intervals = {
@@ -89,7 +86,7 @@ def _reasons(
         for source in Source
     }
     band = flags["age_band"].where(flags["age_band"] != UNDATED_BAND, "no release date")
-    never_fetched = flags["tmdb_due_at"] == never
+    never_fetched = flags["tmdb_fetched_at"].isna()
     is_old = flags["age_band"] == OLD
     towards = {
         source: films[f"{source}_unchanged_cycles"].clip(upper=cycles).astype(str)
@@ -103,7 +100,7 @@ def _reasons(
         + omdb.mask(films["imdb_id"].isna(), ", OMDb never (no imdb id)")
         + _where(never_fetched, "; details never fetched, due at once")
         + _where(
-            (flags["omdb_due_at"] == never) & ~never_fetched,
+            flags["omdb_fetched_at"].isna() & flags["omdb_due_at"].notna() & ~never_fetched,
             "; ratings never fetched, due at once",
         )
         + _where(is_old, "; not frozen: " + towards[Source.TMDB])
@@ -115,7 +112,7 @@ def _reasons(
     )
     gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
     return pd.Series(
-        np.select([is_gone(films, policy), flags["is_frozen"]], [gone, frozen], default=plain),
+        np.select([is_gone(films), flags["is_frozen"]], [gone, frozen], default=plain),
         index=flags.index,
         dtype=object,
     )

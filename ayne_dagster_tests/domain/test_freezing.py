@@ -133,7 +133,7 @@ def test_no_films_have_no_flags():
         (
             released(
                 900,
-                **{**answered(1, "not_found"), "tmdb_not_found_since": NOW - pd.Timedelta(days=9)},
+                **{**answered(1, "not_found"), "tmdb_gone_at": NOW - pd.Timedelta(days=9)},
             ),
             "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop",
         ),

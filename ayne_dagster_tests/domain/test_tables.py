@@ -75,10 +75,10 @@ def test_names_end_in_their_unit_or_role(table: TableContract, column: Column):
     """`budget` was dollars in one table and millions in another."""
     name = column.name
     if column.type is ColumnType.TIMESTAMPTZ:
-        assert name.endswith("_at")
+        assert name.endswith(("_at", "_since"))
     if column.type is ColumnType.BOOLEAN:
         assert name.startswith(("is_", "has_"))
-    if name.endswith("_at"):
+    if name.endswith(("_at", "_since")):
         assert column.type is ColumnType.TIMESTAMPTZ
     if name.endswith(("_usd", "_minutes", "_percent", "_count", "_votes", "_wins", "_cycles")):
         assert column.type in NUMBERS

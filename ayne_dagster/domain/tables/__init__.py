@@ -19,7 +19,12 @@ from ayne_dagster.domain.tables.fetched import (
     OMDB_RATINGS,
     TMDB_DETAILS,
 )
-from ayne_dagster.domain.tables.operations import DISCOVERY_WALKS, REFRESH_HISTORY
+from ayne_dagster.domain.tables.operations import (
+    DISCOVERY_WALKS,
+    QUARANTINED_ANSWERS,
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+)
 
 ASSET_TABLES: tuple[TableContract, ...] = (
     MOVIE_LISTS,
@@ -33,7 +38,12 @@ ASSET_TABLES: tuple[TableContract, ...] = (
 )
 """The tables that are assets of the same name, in the order of the graph."""
 
-OPERATION_TABLES: tuple[TableContract, ...] = (REFRESH_HISTORY, DISCOVERY_WALKS)
+OPERATION_TABLES: tuple[TableContract, ...] = (
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+    QUARANTINED_ANSWERS,
+    DISCOVERY_WALKS,
+)
 """The tables that record the work."""
 
 TABLES: dict[str, TableContract] = {
@@ -51,7 +61,9 @@ __all__ = [
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",
+    "QUARANTINED_ANSWERS",
     "REFRESH_HISTORY",
+    "REFRESH_STATE",
     "RELEASE_YEAR",
     "TABLES",
     "TMDB_DETAILS",

@@ -65,6 +65,8 @@ class Column:
         on_merge: What a merge does with the old value.
         is_bookkeeping: Says when a row was made, not what it is: a replace whose rows differ only
             here changes nothing.
+        default: What rows have that were stored before the column existed; a column that is not
+            nullable needs one to join a table that is already there. A tuple for a list.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Column:
     pattern: str | None = None
     on_merge: OnMerge = OnMerge.REPLACE
     is_bookkeeping: bool = False
+    default: str | int | float | bool | tuple[str | int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):

@@ -128,6 +128,7 @@ TMDB_DETAILS = TableContract(
         Column("poster_path", T.VARCHAR, "Path of the poster on TMDB's image host."),
         Column("backdrop_path", T.VARCHAR, "Path of the backdrop on TMDB's image host."),
         Column("stable_fingerprint", T.VARCHAR, "Hash of the fields that count as a change."),
+        Column("etag", T.VARCHAR, "TMDB's tag of this answer.", is_bookkeeping=True),
         Column("fetched_at", T.TIMESTAMPTZ, "When TMDB gave this answer.", nullable=False),
         Column("changed_at", T.TIMESTAMPTZ, "When a stable field last changed.", nullable=False),
         Column("gone_at", T.TIMESTAMPTZ, "When TMDB had no such film for the second time."),
