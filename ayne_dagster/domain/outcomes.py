@@ -19,6 +19,8 @@ class FetchOutcome(StrEnum):
 
     ROW = "row"
     """A usable answer: the only outcome that writes a row."""
+    UNCHANGED = "unchanged"
+    """The service says nothing changed since the validator (etag) it was asked with."""
     NOT_FOUND = "not_found"
     """The service does not know the film (or not now): ask again after a while."""
     UNUSABLE = "unusable"
@@ -31,4 +33,4 @@ class FetchOutcome(StrEnum):
     @property
     def is_answer(self) -> bool:
         """Whether the service said something about the film, so that its clock starts again."""
-        return self in (FetchOutcome.ROW, FetchOutcome.NOT_FOUND, FetchOutcome.UNUSABLE)
+        return self not in (FetchOutcome.FAILED, FetchOutcome.DEFERRED)
