@@ -20,7 +20,7 @@ class FetchOutcome(StrEnum):
     ROW = "row"
     """A usable answer: the only outcome that writes a row."""
     UNCHANGED = "unchanged"
-    """The stored row is still what the service has (HTTP 304 on its etag)."""
+    """The service says nothing changed since the validator (etag) it was asked with."""
     NOT_FOUND = "not_found"
     """The service does not know the film (or not now): ask again after a while."""
     UNUSABLE = "unusable"

@@ -5,10 +5,10 @@ here: what is done about them (`retrying.py`, `http_client.py`) and the shape of
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Verdict(StrEnum):
@@ -16,6 +16,8 @@ class Verdict(StrEnum):
 
     USABLE = "usable"
     """A JSON object of the service, no error in it. Its shape is still to be checked."""
+    UNCHANGED = "unchanged"
+    """Nothing changed since the validator that was sent."""
     NOT_FOUND = "not_found"
     """The service does not know it."""
     BAD_CREDENTIAL = "bad_credential"
@@ -39,19 +41,34 @@ class Classification:
     Attributes:
         verdict: What it is.
         detail: The service's own words, or ours where it had none.
-        payload: The JSON object, only with `Verdict.USABLE`.
+        payload: The JSON object, where the body was one.
         retries: How often this very case is worth asking again; None: the policy's number for
             its verdict.
+        is_damaged: The body was hurt on its way (cut off, another's page): the next may be whole.
     """
 
     verdict: Verdict
     detail: str | None = None
     payload: dict[str, Any] | None = None
     retries: int | None = None
+    is_damaged: bool = False
 
 
-Classifier = Callable[[int, Mapping[str, str], bytes], Classification]
-"""`(status, headers, body) -> classification`."""
+class Classifier(Protocol):
+    """Classifies the answer of one service."""
+
+    def __call__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        /,
+        *,
+        is_conditional: bool = False,
+    ) -> Classification:
+        """Classify; `is_conditional`: a validator (If-None-Match) was sent with the request."""
+        ...
+
 
 _TMDB_BAD_CREDENTIAL = frozenset({3, 7, 10, 14, 35})
 _TMDB_NOT_FOUND = frozenset({6, 34})
@@ -70,38 +87,47 @@ _TMDB_BY_CODE: dict[int, Verdict] = {
 _EXCERPT = 120
 
 
-def classify_tmdb(status: int, headers: Mapping[str, str], body: bytes) -> Classification:
+def classify_tmdb(
+    status: int, headers: Mapping[str, str], body: bytes, /, *, is_conditional: bool = False
+) -> Classification:
     """Classify an answer of TMDB by its `status_code`, then by its HTTP status.
 
     The body is asked first: TMDB sends errors with HTTP 200 (code 21, #9), a rate limit with other
     statuses than 429 (code 25), and validation errors without any code (`{"errors": [...]}`, #5).
     """
+    if status == 304:
+        return _classify_not_modified(is_conditional)
     payload, problem = _read_object(body)
     if payload is None:
         return _classify_unreadable(status, headers, problem, body)
     words = _tmdb_words(payload)
     code = payload.get("status_code")
     if isinstance(code, int) and code not in _TMDB_SUCCESS and code in _TMDB_BY_CODE:
-        return Classification(_TMDB_BY_CODE[code], words)
+        return Classification(_TMDB_BY_CODE[code], words, payload)
     if 200 <= status < 300:
         is_error = payload.get("success") is False or (
             isinstance(code, int) and code not in _TMDB_SUCCESS
         )
         if is_error or _is_error_list(payload):
-            return Classification(Verdict.UNUSABLE, words)
+            return Classification(Verdict.UNUSABLE, words, payload)
         return Classification(Verdict.USABLE, payload=payload)
-    return Classification(_by_status(status), words)
+    return Classification(_by_status(status), words, payload)
 
 
-def classify_omdb(status: int, headers: Mapping[str, str], body: bytes) -> Classification:
+def classify_omdb(
+    status: int, headers: Mapping[str, str], body: bytes, /, *, is_conditional: bool = False
+) -> Classification:
     """Classify an answer of OMDb by its `Error` text, then by its HTTP status.
 
     OMDb answers 401 for a wrong key and for a used-up day alike (#15, #16): only the text tells
     them apart. Unknown ids are HTTP 200 (#17), and an error of its own can be no JSON (#18).
     """
+    if status == 304:
+        return _classify_not_modified(is_conditional)
     payload, problem = _read_object(body)
     if status in (401, 403, 429) and b"limit reached" in body.lower():
-        return Classification(Verdict.QUOTA_EXHAUSTED, _omdb_words(payload) or _excerpt(body))
+        words = _omdb_words(payload) or _excerpt(body)
+        return Classification(Verdict.QUOTA_EXHAUSTED, words, payload)
     if payload is None:
         # Bare quotes inside the text: the whole object is there, and asking again brings the same.
         is_whole = body.strip().startswith(b"{") and body.strip().endswith(b"}")
@@ -110,27 +136,27 @@ def classify_omdb(status: int, headers: Mapping[str, str], body: bytes) -> Class
         return _classify_unreadable(status, headers, problem, body)
     words = _omdb_words(payload)
     if status >= 300:
-        return Classification(_by_status(status), words or f"HTTP {status}")
+        return Classification(_by_status(status), words or f"HTTP {status}", payload)
     if str(payload.get("Response")).lower() == "true":
         return Classification(Verdict.USABLE, payload=payload)
-    return _classify_omdb_refusal(words or "no Response and no Error in the answer")
+    return _classify_omdb_refusal(words or "no Response and no Error in the answer", payload)
 
 
-def _classify_omdb_refusal(words: str) -> Classification:
+def _classify_omdb_refusal(words: str, payload: dict[str, Any]) -> Classification:
     """The verdict on HTTP 200 with `"Response": "False"`, by its text."""
     text = words.lower()
     if "limit reached" in text:
-        return Classification(Verdict.QUOTA_EXHAUSTED, words)
+        return Classification(Verdict.QUOTA_EXHAUSTED, words, payload)
     if "api key" in text:
-        return Classification(Verdict.BAD_CREDENTIAL, words)
+        return Classification(Verdict.BAD_CREDENTIAL, words, payload)
     # "Error getting data." is an id OMDb does not carry and, rarely, a hiccup. It is not asked for
     # again at once: with a free key's thousand requests a day a second try for each unknown id
     # costs more films than it saves. It comes round again with the other unknown ids.
     if any(known in text for known in ("error getting data", "not found", "incorrect imdb id")):
-        return Classification(Verdict.NOT_FOUND, words)
+        return Classification(Verdict.NOT_FOUND, words, payload)
     if "too many results" in text:
-        return Classification(Verdict.UNUSABLE, words, retries=0)
-    return Classification(Verdict.UNUSABLE, words)
+        return Classification(Verdict.UNUSABLE, words, payload, retries=0)
+    return Classification(Verdict.UNUSABLE, words, payload)
 
 
 CLASSIFIERS: dict[str, Classifier] = {"tmdb": classify_tmdb, "omdb": classify_omdb}
@@ -160,12 +186,16 @@ def _classify_unreadable(
         return Classification(
             Verdict.INVALID_REQUEST, f"redirected to {where}: check the service's base URL"
         )
-    if status == 304:
-        # Nothing is asked with If-None-Match, so nobody here knows what is unchanged.
-        return Classification(Verdict.UNUSABLE, "304 Not Modified, though no validator was sent")
     if status >= 400:
         return Classification(_by_status(status), f"HTTP {status}: {_excerpt(body)}")
-    return Classification(Verdict.UNUSABLE, problem)
+    return Classification(Verdict.UNUSABLE, problem, is_damaged=True)
+
+
+def _classify_not_modified(is_conditional: bool) -> Classification:
+    """The verdict on a 304 (#12), which says something only to somebody who sent a validator."""
+    if is_conditional:
+        return Classification(Verdict.UNCHANGED, "nothing changed since the last answer")
+    return Classification(Verdict.UNUSABLE, "304 Not Modified, though no validator was sent")
 
 
 def _read_object(body: bytes) -> tuple[dict[str, Any] | None, str]:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sized
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 
@@ -29,31 +30,27 @@ Key = int | str
 FetchOne = Callable[[Key], Awaitable[FetchResult]] | Callable[..., Awaitable[FetchResult]]
 OnResults = Callable[[list[FetchResult]], Awaitable[None] | None]
 
+BATCH_SIZE = 25
+"""With the requests under way at once, a killed process repeats fewer than 50."""
 LARGEST_BATCH = 50
+FLUSH_SECONDS = 2.0
 MOST_UNREADABLE_IN_A_ROW = 20
 """One page that cannot be read is the film's; twenty in a row are the service's, or a proxy's."""
 
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What asking for many came to.
+    """What asking for many came to. The results themselves went to `on_results`.
 
     Attributes:
-        results: One per key, in the order they came in; the deferred last. Payloads are dropped.
         requests: Requests sent, retries included.
         counts: Keys by outcome.
         stopped_by: Why the rest was deferred, in words; None: everything was asked.
     """
 
-    results: list[FetchResult]
     requests: int
     counts: Counter[FetchOutcome]
     stopped_by: str | None = None
-
-    @property
-    def rows(self) -> list[dict]:
-        """The rows of all results that have one."""
-        return [result.row for result in self.results if result.row is not None]
 
     @property
     def deferred(self) -> int:
@@ -67,55 +64,63 @@ async def collect(
     *,
     concurrency: int,
     on_results: OnResults | None = None,
-    batch_size: int = LARGEST_BATCH,
+    batch_size: int = BATCH_SIZE,
+    flush_seconds: float = FLUSH_SECONDS,
     stage: str = "collect",
 ) -> CollectReport:
     """Ask for every key, so many at once, in the order given.
 
     A used-up quota and an open circuit breaker are no errors: what is under way ends, the rest is
-    `DEFERRED`. A single key without an answer is `FAILED`, and the others go on. Whatever stops it,
-    all results so far were handed over before it returns or raises.
+    `DEFERRED`. A key that met chance to the end of its tries (`FetchResult.is_transient`) is asked
+    once more when all others were, unless something stopped the run; only then it is `FAILED`, and
+    the others go on. Whatever stops it, all results so far were handed over before it returns or
+    raises.
 
     Args:
         keys: Ids, each once; read only as far as there is room, so a million costs no task each.
         fetch_one: Asks for one; `TmdbClient.movie`, `OmdbClient.title`.
         concurrency: Asks at once.
-        on_results: Given everything asked, in batches, payloads included; may be async. No two
-            calls overlap. What it raises ends the collecting.
+        on_results: Given everything asked, in batches; may be async. No two calls overlap. What it
+            raises ends the collecting.
         batch_size: Results a batch, at most 50.
+        flush_seconds: A batch is handed over before it is full when its oldest result has waited so
+            long, a quarter more at most.
         stage: Its name for whoever follows the progress.
 
     Raises:
         BadCredential: The key is refused: nothing else was asked after it.
         InvalidRequest: A request is wrong; the same.
-        ValueError: `concurrency` or `batch_size` is out of range.
+        ValueError: `concurrency`, `batch_size` or `flush_seconds` is out of range.
     """
-    if concurrency < 1 or not 1 <= batch_size <= LARGEST_BATCH:
-        raise ValueError(f"concurrency from 1, batch_size from 1 to {LARGEST_BATCH}")
+    if concurrency < 1 or not 1 <= batch_size <= LARGEST_BATCH or flush_seconds <= 0:
+        raise ValueError(
+            f"concurrency from 1, batch_size from 1 to {LARGEST_BATCH}, flush_seconds above 0"
+        )
     total = len(keys) if isinstance(keys, Sized) else None
-    run = _Collecting(iter(keys), fetch_one, on_results, batch_size, stage)
+    unasked = iter(keys)
+    run = _Collecting(fetch_one, on_results, batch_size, flush_seconds, stage)
     listener = progress()
     listener.begin(stage, total, "films")
     try:
-        await run.work(concurrency if total is None else max(1, min(concurrency, total)))
+        await run.work(unasked, concurrency if total is None else max(1, min(concurrency, total)))
     finally:
         listener.end(stage)
-    return run.report()
+    return run.report(unasked)
 
 
 @dataclass
 class _Collecting:
     """The state of one `collect`: what the workers share."""
 
-    keys: Iterator[Key]
     fetch_one: FetchOne
     on_results: OnResults | None
     batch_size: int
+    flush_seconds: float
     stage: str
-    results: list[FetchResult] = field(default_factory=list)
     batch: list[FetchResult] = field(default_factory=list)
+    batch_began: float = 0.0
     counts: Counter[FetchOutcome] = field(default_factory=Counter)
-    unasked: list[Key] = field(default_factory=list)
+    second_chance: dict[Key, FetchResult] = field(default_factory=dict)
     requests: int = 0
     unreadable_in_a_row: int = 0
     stopped_by: str | None = None
@@ -123,9 +128,35 @@ class _Collecting:
     is_refused: bool = False
     handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def work(self, concurrency: int) -> None:
-        """Run the workers to their end, hand over what is left, and raise what stopped them."""
-        workers = [asyncio.create_task(self._worker()) for _ in range(concurrency)]
+    async def work(self, keys: Iterator[Key], concurrency: int) -> None:
+        """Ask for all, then for the unlucky ones again; hand over all; raise what stopped it."""
+        clock = asyncio.create_task(self._hand_over_what_waits())
+        try:
+            await self._work_through(keys, concurrency)
+            if self._goes_on and self.second_chance:
+                logger.info("%s: once more for %d films", self.stage, len(self.second_chance))
+                self.unreadable_in_a_row = 0
+                await self._work_through(iter(list(self.second_chance)), concurrency)
+        finally:
+            # Never in the middle of handing over: what is done must not be done twice.
+            async with self.handing_over:
+                clock.cancel()
+            with suppress(asyncio.CancelledError):
+                await clock
+            for result in self.second_chance.values():
+                self._add(result)
+            # On the way out of a cancelled run, too: what was paid for is not asked for again.
+            await self._hand_over(at_least=1)
+        if self.failure is not None:
+            raise self.failure
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.stopped_by is None and self.failure is None
+
+    async def _work_through(self, keys: Iterator[Key], concurrency: int) -> None:
+        """Run workers until there are no keys left or something stopped the run."""
+        workers = [asyncio.create_task(self._worker(keys)) for _ in range(concurrency)]
         try:
             await asyncio.gather(*workers)
         except BaseException:
@@ -133,24 +164,17 @@ class _Collecting:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             raise
-        finally:
-            # On the way out of a cancelled run, too: what was paid for is not asked for again.
-            await self._hand_over(at_least=1)
-        if self.failure is not None:
-            raise self.failure
 
-    async def _worker(self) -> None:
-        """Take the next key until there is none or something stopped the run."""
-        while self.stopped_by is None and self.failure is None:
+    async def _worker(self, keys: Iterator[Key]) -> None:
+        while self._goes_on:
             try:
-                key = next(self.keys)
+                key = next(keys)
             except StopIteration:
                 return
             result = await self._ask(key)
             if result is None:
                 continue
             self._take(result)
-            progress().advance(self.stage, 1)
             await self._hand_over(at_least=self.batch_size)
 
     async def _ask(self, key: Key) -> FetchResult | None:
@@ -161,13 +185,20 @@ class _Collecting:
             self.requests += error.tries
             self._stop(error)
         except ServiceUnavailable as error:
-            return FetchResult(key, FetchOutcome.FAILED, detail=error.detail, requests=error.tries)
+            return FetchResult(
+                key,
+                FetchOutcome.FAILED,
+                detail=error.detail,
+                requests=error.tries,
+                is_transient=True,
+            )
         except (BadCredential, InvalidRequest) as error:
             self.requests += error.tries
             self.failure = self.failure or error
         except Exception as error:  # noqa: BLE001 - kept, handed over with the rest, raised by work()
             self.failure = self.failure or error
-        self.unasked.append(key)
+        if key not in self.second_chance:
+            self.counts[FetchOutcome.DEFERRED] += 1
         return None
 
     def _stop(self, error: SourceError) -> None:
@@ -177,8 +208,20 @@ class _Collecting:
 
     def _take(self, result: FetchResult) -> None:
         self.requests += result.requests
-        self.counts[result.outcome] += 1
-        self.batch.append(result)
+        self._watch(result)
+        first = self.second_chance.pop(result.key, None)
+        if first is not None:
+            self._add(replace(result, requests=first.requests + result.requests))
+            return
+        progress().advance(self.stage, 1)
+        if result.is_transient:
+            # Without its body: many can wait here, and the second answer brings its own.
+            self.second_chance[result.key] = replace(result, payload=None, raw=None)
+        else:
+            self._add(result)
+
+    def _watch(self, result: FetchResult) -> None:
+        """Stop where nothing readable comes any more."""
         if result.outcome is FetchOutcome.UNUSABLE:
             self.unreadable_in_a_row += 1
         elif result.outcome is not FetchOutcome.FAILED:
@@ -188,6 +231,24 @@ class _Collecting:
                 f"{self.unreadable_in_a_row} answers in a row could not be read: {result.detail}"
             )
             self._stop(CircuitOpen(self.stage, words))
+
+    def _add(self, result: FetchResult) -> None:
+        """Into the batch: from here on it is what the key came to."""
+        self.counts[result.outcome] += 1
+        if not self.batch:
+            self.batch_began = asyncio.get_running_loop().time()
+        self.batch.append(result)
+
+    async def _hand_over_what_waits(self) -> None:
+        """Hand over batches that fill slowly, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while not self.is_refused:
+            await asyncio.sleep(self.flush_seconds / 4)
+            if self.batch and loop.time() - self.batch_began >= self.flush_seconds:
+                try:
+                    await self._hand_over(at_least=1)
+                except Exception as error:  # noqa: BLE001 - ends the workers, raised by work()
+                    self.failure = self.failure or error
 
     async def _hand_over(self, *, at_least: int) -> None:
         """Give full batches to the caller; with `at_least` 1 the last one, too."""
@@ -206,16 +267,11 @@ class _Collecting:
                         raise
                 # Taken out only now: a cancelled run hands over twice rather than never.
                 del self.batch[: len(batch)]
-                # The raw answers of a whole year would not fit the memory.
-                self.results.extend(replace(result, payload=None) for result in batch)
+                self.batch_began = asyncio.get_running_loop().time()
 
-    def report(self) -> CollectReport:
-        """The whole, with what was not asked at its end."""
-        deferred = [*self.unasked, *self.keys]
-        self.counts[FetchOutcome.DEFERRED] += len(deferred)
-        if not deferred:
-            del self.counts[FetchOutcome.DEFERRED]
-        self.results.extend(
-            FetchResult(key, FetchOutcome.DEFERRED, detail=self.stopped_by) for key in deferred
-        )
-        return CollectReport(self.results, self.requests, self.counts, self.stopped_by)
+    def report(self, unasked: Iterator[Key]) -> CollectReport:
+        """The whole, with what was not asked counted."""
+        left = sum(1 for _ in unasked)
+        if left:
+            self.counts[FetchOutcome.DEFERRED] += left
+        return CollectReport(self.requests, self.counts, self.stopped_by)

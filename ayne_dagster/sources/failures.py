@@ -4,6 +4,8 @@ Lives here: the exceptions. Not here: which answer is which failure (`classifica
 a run does about it (`collecting.py`).
 """
 
+from typing import Any
+
 from ayne_dagster.redaction import redact
 
 
@@ -14,7 +16,10 @@ class SourceError(Exception):
         service: Who was asked (`tmdb`, `omdb`).
         detail: What happened, in the service's own words where it had some; secrets masked.
         tries: Requests sent for it, retries included.
-        status: HTTP status of the last try, or None where there was no answer.
+        payload: The JSON object of the last answer, where there was one.
+        raw: The beginning of its body where it was no JSON object; secrets masked.
+        etag: Its validator.
+        is_transient: Whether chance may have done it, so that asking later is worth it.
     """
 
     def __init__(self, service: str, detail: str) -> None:
@@ -22,7 +27,10 @@ class SourceError(Exception):
         self.service = service
         self.detail = redact(detail)
         self.tries = 0
-        self.status: int | None = None
+        self.payload: dict[str, Any] | None = None
+        self.raw: str | None = None
+        self.etag: str | None = None
+        self.is_transient = False
 
     def __str__(self) -> str:
         return f"{self.service}: {self.detail}"
@@ -38,6 +46,10 @@ class QuotaExhausted(SourceError):
 
 class NotFound(SourceError):
     """The service says it does not know what was asked for."""
+
+
+class NotModified(SourceError):
+    """Nothing changed since the validator that was sent: there is no new row, and none is due."""
 
 
 class InvalidRequest(SourceError):

@@ -15,7 +15,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -24,6 +24,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from ayne_dagster.redaction import guard_http_logs, redact, register_secret
+from ayne_dagster.sources.attempt import Attempt
 from ayne_dagster.sources.classification import CLASSIFIERS, Classification, Verdict
 from ayne_dagster.sources.credentials import Credential, CredentialTransport
 from ayne_dagster.sources.failures import (
@@ -31,6 +32,7 @@ from ayne_dagster.sources.failures import (
     CircuitOpen,
     InvalidRequest,
     NotFound,
+    NotModified,
     QuotaExhausted,
     ServiceUnavailable,
     SourceError,
@@ -45,6 +47,7 @@ M = TypeVar("M", bound=BaseModel)
 
 USER_AGENT = "ayne-dagster/0.1 (python-httpx)"
 _FAILURES: dict[Verdict, type[SourceError]] = {
+    Verdict.UNCHANGED: NotModified,
     Verdict.NOT_FOUND: NotFound,
     Verdict.BAD_CREDENTIAL: BadCredential,
     Verdict.QUOTA_EXHAUSTED: QuotaExhausted,
@@ -64,12 +67,14 @@ class Answer(Generic[M]):
         payload: The JSON object as sent.
         answered_at: When it arrived, UTC.
         tries: Requests sent for it.
+        etag: Its validator, where the service sent one.
     """
 
     value: M
     payload: dict[str, Any] = field(repr=False)
     answered_at: datetime
     tries: int
+    etag: str | None = None
 
 
 @dataclass
@@ -164,15 +169,19 @@ class ServiceClient:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, path: str, params: Mapping[str, Any], model: type[M]) -> Answer[M]:
+    async def ask(
+        self, path: str, params: Mapping[str, Any], model: type[M], *, etag: str | None = None
+    ) -> Answer[M]:
         """Ask once, with as many retries as the case is worth.
 
         Args:
             path: Behind the base URL, without a leading slash.
             params: Query, in the order to be sent; the key is added below.
             model: What a usable answer is read into; another shape is an unusable answer.
+            etag: Validator of an earlier answer; the service may then say that it still holds.
 
         Raises:
+            NotModified: It still holds.
             BadCredential: The service refuses the key, or there is none.
             QuotaExhausted: The day's quota is used up.
             NotFound: The service does not know it.
@@ -189,34 +198,39 @@ class ServiceClient:
             if self._breaker.is_open:
                 raise self._circuit_open(tries)
             tries += 1
-            classification, headers = await self._try_once(path, params)
+            last = await self._try_once(path, params, etag)
             value: M | None = None
-            if classification.verdict is Verdict.USABLE:
-                value, classification = self._read(classification, model)
-            self._count(classification, headers)
+            if last.classification.verdict is Verdict.USABLE:
+                value, classification = self._read(last.classification, model)
+                last = replace(last, classification=classification)
+            classification = last.classification
+            self._count(classification, last.headers)
             if value is not None and classification.payload is not None:
-                return Answer(value, classification.payload, self.now(), tries)
+                return Answer(value, classification.payload, self.now(), tries, last.etag)
             failures[classification.verdict] += 1
             if failures[classification.verdict] > self._policy.retries_for(classification):
-                await self._give_up(classification, tries, path)
-            await self._wait_before_retry(classification, headers, failures, path)
+                await self._give_up(last, tries, path)
+            await self._wait_before_retry(classification, last.headers, failures, path)
 
-    async def _try_once(
-        self, path: str, params: Mapping[str, Any]
-    ) -> tuple[Classification, Mapping[str, str] | None]:
-        """Send one request in its turn; headers are None where nothing came back."""
+    async def _try_once(self, path: str, params: Mapping[str, Any], etag: str | None) -> Attempt:
+        """Send one request in its turn."""
+        validator = {} if etag is None else {"If-None-Match": etag}
         async with self._under_way:
             await self._budget.acquire(self.service)
             try:
-                response = await self._http.get(path, params=dict(params))
+                response = await self._http.get(path, params=dict(params), headers=validator)
             except httpx.DecodingError as error:
-                return Classification(Verdict.UNUSABLE, f"damaged encoding: {error}"), None
+                words = f"damaged encoding: {error}"
+                return Attempt(Classification(Verdict.UNUSABLE, words, is_damaged=True))
             except httpx.RequestError as error:
                 # Only the words go on: the exception holds the request.
                 words = f"{type(error).__name__}: {error}"
-                return Classification(Verdict.UNAVAILABLE, redact(words)), None
-        headers = response.headers
-        return self._classify(response.status_code, headers, response.content), headers
+                return Attempt(Classification(Verdict.UNAVAILABLE, redact(words)))
+        headers, body = response.headers, response.content
+        classification = self._classify(
+            response.status_code, headers, body, is_conditional=etag is not None
+        )
+        return Attempt(classification, headers, body)
 
     def _read(
         self, classification: Classification, model: type[M]
@@ -229,7 +243,7 @@ class ServiceClient:
             where = ".".join(str(part) for part in first["loc"])
             shape = json.dumps(sorted(classification.payload or ()))[:200]
             detail = f"wrong shape: {where}: {first['msg']}; keys {shape}"
-            return None, Classification(Verdict.UNUSABLE, detail)
+            return None, Classification(Verdict.UNUSABLE, detail, classification.payload)
 
     def _count(self, classification: Classification, headers: Mapping[str, str] | None) -> None:
         self.stats.by_outcome[classification.verdict.value] += 1
@@ -261,8 +275,9 @@ class ServiceClient:
         else:
             await self._sleep(seconds)
 
-    async def _give_up(self, classification: Classification, tries: int, path: str) -> NoReturn:
-        """Raise what the last classification means."""
+    async def _give_up(self, last: Attempt, tries: int, path: str) -> NoReturn:
+        """Raise what the last try means."""
+        classification = last.classification
         verdict, detail = classification.verdict, classification.detail or "no details"
         if verdict is Verdict.QUOTA_EXHAUSTED:
             await self._budget.exhaust(self.service)
@@ -274,6 +289,10 @@ class ServiceClient:
             detail = f"{detail} ({path}, {tries} {'try' if tries == 1 else 'tries'})"
         failure = _FAILURES[verdict](self.service, detail)
         failure.tries = tries
+        failure.payload, failure.raw = classification.payload, last.raw
+        # The validator of anything else than "unchanged" must never be asked with.
+        failure.etag = last.etag if verdict is Verdict.UNCHANGED else None
+        failure.is_transient = classification.is_damaged or isinstance(failure, ServiceUnavailable)
         raise failure
 
     def _circuit_open(self, tries: int) -> ServiceUnavailable:
@@ -284,6 +303,7 @@ class ServiceClient:
             else ServiceUnavailable(self.service, words)
         )
         failure.tries = tries
+        failure.is_transient = tries > 0
         return failure
 
     def _credential_advice(self, words: str) -> str:

@@ -118,7 +118,7 @@ class OmdbClient:
             error = UnusableAnswer(
                 SERVICE, f"asked for {imdb_id}, the answer is {answer.value.imdb_id}"
             )
-            error.tries = answer.tries
+            error.tries, error.payload = answer.tries, answer.payload
             return self._without_row(imdb_id, FetchOutcome.UNUSABLE, error)
         return FetchResult(
             key=imdb_id,
@@ -127,18 +127,13 @@ class OmdbClient:
             fetched_at=answer.answered_at,
             requests=answer.tries,
             payload=answer.payload,
+            etag=answer.etag,
         )
 
     def _without_row(
         self, imdb_id: str, outcome: FetchOutcome, error: NotFound | UnusableAnswer
     ) -> FetchResult:
-        return FetchResult(
-            key=imdb_id,
-            outcome=outcome,
-            detail=error.detail,
-            fetched_at=self._http.now(),
-            requests=error.tries,
-        )
+        return FetchResult.without_row(imdb_id, outcome, error, self._http.now())
 
 
 def row_of(payload: dict[str, Any], fetched_at: datetime) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.logs import log_context
 from ayne_dagster.sources.credentials import tmdb_credential
 from ayne_dagster.sources.discovery import MOST_PAGES, DiscoverWalk, DiscoverWalker, Window
-from ayne_dagster.sources.failures import InvalidRequest, NotFound, UnusableAnswer
+from ayne_dagster.sources.failures import (
+    InvalidRequest,
+    NotFound,
+    NotModified,
+    SourceError,
+    UnusableAnswer,
+)
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.sources.http_client import Answer, RequestStats, ServiceClient
 from ayne_dagster.sources.languages import TMDB_LANGUAGES
@@ -194,14 +200,19 @@ class TmdbClient:
             "discover/movie", {"language": self._language, **params}, MoviePage
         )
 
-    async def movie(self, tmdb_id: int) -> FetchResult:
+    async def movie(self, tmdb_id: int, *, etag: str | None = None) -> FetchResult:
         """A film with credits, keywords, videos, similar films, ids and releases: ONE request.
 
         A part that TMDB left out is asked for by itself.
 
+        Args:
+            tmdb_id: Which film.
+            etag: `FetchResult.etag` of its last answer, to be asked with If-None-Match. That TMDB
+                answers 304 is not confirmed; a service that does not gives the row as ever.
+
         Returns:
             A row of `tmdb_details` without `release_year`, `stable_fingerprint`, `changed_at` and
-            `gone_at`; or `NOT_FOUND`, or `UNUSABLE` with the reason.
+            `gone_at`; or `UNCHANGED`, `NOT_FOUND`, or `UNUSABLE` with the reason.
 
         Raises:
             BadCredential: The credential is refused.
@@ -214,7 +225,10 @@ class TmdbClient:
         with log_context(service=SERVICE, film=tmdb_id):
             params = {"language": self._language, "append_to_response": ",".join(APPENDED)}
             try:
-                answer = await self._http.ask(f"movie/{tmdb_id}", params, MovieDetails)
+                answer = await self._http.ask(f"movie/{tmdb_id}", params, MovieDetails, etag=etag)
+            except NotModified as error:
+                error.etag = error.etag or etag
+                return self._without_row(tmdb_id, FetchOutcome.UNCHANGED, error)
             except NotFound as error:
                 return self._without_row(tmdb_id, FetchOutcome.NOT_FOUND, error)
             except UnusableAnswer as error:
@@ -226,7 +240,7 @@ class TmdbClient:
         payload, tries = answer.payload, answer.tries
         if answer.value.id != tmdb_id:
             error = UnusableAnswer(SERVICE, f"asked for {tmdb_id}, the answer is {answer.value.id}")
-            error.tries = tries
+            error.tries, error.payload = tries, payload
             return self._without_row(tmdb_id, FetchOutcome.UNUSABLE, error)
         for part in answer.value.missing_parts:
             params = {} if part in ("credits", "keywords") else {"language": self._language}
@@ -234,7 +248,11 @@ class TmdbClient:
                 alone = await self._http.ask(f"movie/{tmdb_id}/{part}", params, APPENDED[part])
             except (NotFound, UnusableAnswer) as error:
                 error.tries += tries
+                error.payload = payload
                 return self._without_row(tmdb_id, FetchOutcome.UNUSABLE, error)
+            except SourceError as error:
+                error.tries += tries
+                raise
             tries += alone.tries
             payload = {**payload, part: alone.payload}
         return FetchResult(
@@ -244,18 +262,12 @@ class TmdbClient:
             fetched_at=answer.answered_at,
             requests=tries,
             payload=payload,
+            # The validator is that of the answer without the parts: it says nothing about them.
+            etag=None if answer.value.missing_parts else answer.etag,
         )
 
-    def _without_row(
-        self, tmdb_id: int, outcome: FetchOutcome, error: NotFound | UnusableAnswer
-    ) -> FetchResult:
-        return FetchResult(
-            key=tmdb_id,
-            outcome=outcome,
-            detail=error.detail,
-            fetched_at=self._http.now(),
-            requests=error.tries,
-        )
+    def _without_row(self, tmdb_id: int, outcome: FetchOutcome, error: SourceError) -> FetchResult:
+        return FetchResult.without_row(tmdb_id, outcome, error, self._http.now())
 
 
 def row_of(payload: dict[str, Any], fetched_at: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import CollectReport, collect
 from ayne_dagster.sources.discovery import DiscoverWalk
 from ayne_dagster.sources.failures import BadCredential
+from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.sources.omdb import OmdbClient
 from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
@@ -108,9 +109,13 @@ def test_films_become_rows_and_the_quota_of_the_day_defers_the_rest(
     ids = [row["tmdb_id"] for row in discover(sandbox, budget, max_pages=4).rows]
 
     async def run() -> tuple[CollectReport, CollectReport]:
+        fetched: list[FetchResult] = []
         async with tmdb_client(sandbox, budget) as tmdb:
-            films = await collect([*ids, 999_999_999], tmdb.movie, concurrency=8)
-        titles = [row["imdb_id"] for row in films.rows if row["imdb_id"]]
+            films = await collect(
+                [*ids, 999_999_999], tmdb.movie, concurrency=8, on_results=fetched.extend
+            )
+        rows = [result.row for result in fetched if result.row is not None]
+        titles = [row["imdb_id"] for row in rows if row["imdb_id"]]
         async with OmdbClient(
             credential=SecretStr(sandbox.omdb_key), base_url=sandbox.omdb_base_url,
             budget=budget, now=now,

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from ayne_dagster.sources.classification import Verdict, classify_omdb, classify_tmdb
+from ayne_dagster.sources.classification import (
+    Classification,
+    Classifier,
+    Verdict,
+    classify_omdb,
+    classify_tmdb,
+)
 
 V = Verdict
 HTML = b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"
@@ -19,6 +25,15 @@ def tmdb_error(code: int, **more: object) -> bytes:
 
 def omdb_error(text: str) -> bytes:
     return json.dumps({"Response": "False", "Error": text}).encode()
+
+
+def object_of(body: bytes) -> dict | None:
+    """The body's JSON object; it travels with every verdict, so that nothing is thrown away."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 TMDB_CASES: list[tuple[str, int, bytes, Verdict]] = [
@@ -121,7 +136,7 @@ def test_each_answer_of_tmdb_gets_its_verdict(
 ) -> None:
     classification = classify_tmdb(status, {}, body)
     assert classification.verdict is verdict, name
-    assert (classification.payload is not None) == (verdict is V.USABLE)
+    assert classification.payload == object_of(body)
     assert classification.detail or verdict is V.USABLE
 
 
@@ -132,7 +147,35 @@ def test_each_answer_of_omdb_gets_its_verdict(
     classification = classify_omdb(status, {}, body)
     assert classification.verdict is verdict, name
     assert classification.retries == retries
-    assert (classification.payload is not None) == (verdict is V.USABLE)
+    assert classification.payload == object_of(body)
+
+
+@pytest.mark.parametrize("classify", [classify_tmdb, classify_omdb])
+def test_not_modified_says_something_only_to_who_sent_a_validator(classify: Classifier) -> None:
+    assert classify(304, {}, b"", is_conditional=True).verdict is V.UNCHANGED
+    assert classify(304, {}, b"").verdict is V.UNUSABLE
+    assert classify(200, {}, b'{"id":550,"Response":"True"}', is_conditional=True).payload
+
+
+@pytest.mark.parametrize("body", [HTML, TRUNCATED, b"", b"[]", b"\x1f\x8b damaged"])
+def test_a_body_that_is_no_object_is_damage_and_may_be_whole_the_next_time(body: bytes) -> None:
+    assert classify_tmdb(200, {}, body).is_damaged
+    assert classify_omdb(200, {}, body).is_damaged
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        classify_tmdb(200, {}, tmdb_error(21)),
+        classify_tmdb(304, {}, b""),
+        classify_omdb(200, {}, b'{"Error":"Conversion from string "0f" is not valid."}'),
+        classify_omdb(200, {}, omdb_error("Too many results.")),
+    ],
+    ids=["9", "12", "18", "too broad"],
+)
+def test_what_the_service_means_is_no_damage(found: Classification) -> None:
+    assert found.verdict is V.UNUSABLE
+    assert not found.is_damaged
 
 
 def test_a_redirect_says_where_and_what_to_check() -> None:

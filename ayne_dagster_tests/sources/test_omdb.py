@@ -120,3 +120,28 @@ def test_ratings_are_read_from_the_list_and_na_is_unknown() -> None:
         assert row[name] is None
     assert row["year_text"] == "2011–2019"
     assert row_of(title_body(Ratings="none"), NOON)["rotten_tomatoes_percent"] is None
+
+
+def test_what_was_sent_comes_along_with_every_outcome_that_has_no_row() -> None:
+    """Without it a quarantine could keep nothing but the complaint."""
+    other, _ = title(json_answer(title_body("tt0000002")))
+    assert (other.payload or {})["imdbID"] == "tt0000002"
+    assert not other.is_transient
+    unknown, _ = title(error("Error getting data."))
+    assert unknown.payload == {"Response": "False", "Error": "Error getting data."}
+    quotes = b'{"Response":"False","Error":"Conversion from string "0f" is not valid."}'
+    broken, asked = title(httpx.Response(200, content=quotes))
+    assert (broken.outcome, broken.raw, len(asked)) == (FetchOutcome.UNUSABLE, quotes.decode(), 1)
+    assert not broken.is_transient
+
+
+def test_a_damaged_body_is_kept_in_part_without_keys_and_is_worth_another_time() -> None:
+    page = f"<html>?apikey={OMDB_KEY}&i=tt0000001 {'x' * 200_000}</html>".encode()
+    damaged, asked = title(httpx.Response(200, content=page))
+    assert (damaged.outcome, len(asked), damaged.payload) == (FetchOutcome.UNUSABLE, 3, None)
+    assert damaged.is_transient
+    assert damaged.raw is not None
+    assert damaged.raw.startswith("<html>?apikey=***")
+    assert OMDB_KEY not in damaged.raw
+    assert len(damaged.raw) <= 100_000
+    assert "xxxx" not in repr(damaged)

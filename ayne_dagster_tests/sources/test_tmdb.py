@@ -85,9 +85,11 @@ def test_a_part_that_cannot_be_had_makes_the_film_unusable_and_not_poorer() -> N
     transport, _ = script(json_answer(body), json_answer({"status_code": 34}, 404))
     result = movie(transport)
     assert (result.outcome, result.row, result.requests) == (FetchOutcome.UNUSABLE, None, 2)
-    transport, _ = script(json_answer(body), httpx.Response(500))
-    with pytest.raises(ServiceUnavailable):
+    assert result.payload == body
+    transport, asked = script(json_answer(body), httpx.Response(500))
+    with pytest.raises(ServiceUnavailable) as raised:
         movie(transport)
+    assert raised.value.tries == len(asked) == 7
 
 
 def test_an_unknown_film_is_not_found_with_the_services_words() -> None:
@@ -104,6 +106,41 @@ def test_another_film_than_asked_for_is_unusable() -> None:
     result = movie(transport)
     assert result.outcome is FetchOutcome.UNUSABLE
     assert "551" in (result.detail or "")
+    assert (result.payload or {})["id"] == 551
+    assert not result.is_transient
+
+
+ETAG = 'W/"5f"'
+
+
+def test_with_a_validator_an_unchanged_film_is_an_answer_without_a_row() -> None:
+    transport, asked = script(httpx.Response(304, headers={"ETag": ETAG}))
+    result = with_client(transport, lambda tmdb: tmdb.movie(550, etag=ETAG))
+    assert asked[0].headers["if-none-match"] == ETAG
+    assert (result.outcome, result.row, result.etag) == (FetchOutcome.UNCHANGED, None, ETAG)
+    assert (result.fetched_at, result.requests) == (NOON, 1)
+    assert result.outcome.is_answer
+
+
+def test_without_a_validator_none_is_sent_and_a_304_says_nothing() -> None:
+    transport, asked = script(httpx.Response(304, headers={"ETag": ETAG}))
+    result = movie(transport)
+    assert "if-none-match" not in asked[0].headers
+    assert (result.outcome, result.etag, len(asked)) == (FetchOutcome.UNUSABLE, None, 3)
+
+
+def test_a_changed_film_brings_its_row_and_its_new_validator() -> None:
+    transport, _ = script(json_answer(movie_body(), ETag='W/"60"'))
+    result = with_client(transport, lambda tmdb: tmdb.movie(550, etag=ETAG))
+    assert (result.outcome, result.etag) == (FetchOutcome.ROW, 'W/"60"')
+
+
+def test_the_validator_of_a_film_with_a_part_missing_holds_for_no_part() -> None:
+    """Asked with it the next time, TMDB would call a film unchanged whose cast is a new one."""
+    incomplete = json_answer(movie_body(credits=None), ETag=ETAG)
+    transport, _ = script(incomplete, json_answer({"cast": [], "crew": []}, ETag='W/"61"'))
+    result = movie(transport)
+    assert (result.outcome, result.etag) == (FetchOutcome.ROW, None)
 
 
 def test_a_number_that_is_no_id_is_never_sent() -> None:
