@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.rederiving import rederived_rows
@@ -19,8 +20,7 @@ from ayne_dagster.domain.refreshing import FilmAnswer, apply_answers
 from ayne_dagster.domain.tables import QUARANTINED_ANSWERS, REFRESH_HISTORY, REFRESH_STATE
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.storage.duckdb_io_manager import mirror_owed, write_batch
-from ayne_dagster.storage.fetch_queries import films_of_imdb_ids
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.fetch_queries import FetchQueries
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.response_archive import ArchivedAnswer
 from ayne_dagster.storage.table_writes import WriteReport
@@ -47,10 +47,10 @@ class SourceTable:
     row_of: RowOf
     complete: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]
 
-    def films(self, queries: MovieQueries, keys: Sequence[str]) -> Mapping[str, list[dict]]:
+    def films(self, queries: FetchQueries, keys: Sequence[str]) -> Mapping[str, list[dict]]:
         """The films each request key stands for; none where no film has it any more."""
         if self.source is Source.OMDB:
-            return films_of_imdb_ids(queries, keys)
+            return queries.films_of_imdb_ids(keys)
         return {key: [{"tmdb_id": int(key), "imdb_id": None}] for key in keys}
 
     def key(self, request_key: str) -> Any:
@@ -106,7 +106,7 @@ class AnswerStore:
     """
 
     table: SourceTable
-    queries: MovieQueries
+    queries: FetchQueries
     policy: RefreshPolicy
     mirror: ParquetMirror | None
     purpose: str
@@ -171,6 +171,13 @@ class AnswerStore:
             purpose=self.purpose,
         )
         self.report.add(len(answers), refreshed.first, refreshed.changed, written)
+
+    def make_table(self) -> None:
+        """Make the table where there is none yet, so that checks and readers find it empty."""
+        contract = self.table.contract
+        if contract.name not in self.queries.warehouse.table_names():
+            empty = empty_frame(contract)
+            write_batch(self.queries.warehouse, contract, empty, years=None, purpose=self.purpose)
 
     def mirror_now(self) -> None:
         """Bring the mirror of everything stored here up to date."""

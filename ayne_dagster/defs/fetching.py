@@ -10,7 +10,7 @@ from ayne_dagster.defs.answer_store import AnswerStore, SourceTable
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.settings import Settings
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.fetch_queries import FetchQueries
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.response_archive import ResponseArchive
 from ayne_dagster.storage.year_turns import YearTurns
@@ -31,7 +31,7 @@ class Fetching:
     """
 
     settings: Settings
-    queries: MovieQueries
+    queries: FetchQueries
     policy: RefreshPolicy
     services: Services
     archive: ResponseArchive
@@ -40,7 +40,7 @@ class Fetching:
 
     @classmethod
     def of(
-        cls, settings: Settings, queries: MovieQueries, policy: RefreshPolicy, services: Services
+        cls, settings: Settings, queries: FetchQueries, policy: RefreshPolicy, services: Services
     ) -> "Fetching":
         """The parts as the settings say."""
         folder = settings.resolve(settings.database.mirror_folder)

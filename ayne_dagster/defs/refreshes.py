@@ -27,7 +27,6 @@ from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.fetch_result import FetchResult
-from ayne_dagster.storage.fetch_queries import count_films, every_film
 from ayne_dagster.storage.response_archive import ArchivedAnswer, JournalSession, ResponseArchive
 
 COMMIT_SECONDS = 60.0
@@ -143,7 +142,7 @@ def refresh(
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
         report.taken_over = take_over(store, fetching.archive)
-        report.films_known = count_films(fetching.queries, source, years)
+        report.films_known = fetching.queries.count_films(source, years)
         due = _planned(how, years, is_forced, fetching)
         report.films_due = len(due)
         keys = due.drop_duplicates(how.key_column)
@@ -154,6 +153,7 @@ def refresh(
         elif len(wanted):
             with fetching.archive.session(source) as journal:
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
+        store.make_table()
         store.mirror_now()
         fetching.archive.forget_old(fetching.services.now())
     return report
@@ -271,7 +271,7 @@ def _planned(
     """The films to ask for, the most urgent first."""
     source, queries = how.table.source, fetching.queries
     if is_forced:
-        return every_film(queries, source, years)
+        return queries.every_film(source, years)
     return queries.due(source, years, fetching.services.now(), fetching.policy)
 
 
@@ -336,3 +336,13 @@ class _Sized:
 
     def __len__(self) -> int:
         return self.size
+
+
+def keep(contract, rows, also, queries, settings):  # TEMP until the walk stores by itself
+    from ayne_dagster.storage.duckdb_io_manager import write_batch
+    from ayne_dagster.storage.parquet_mirror import ParquetMirror
+
+    mirror = settings.resolve(settings.database.mirror_folder)
+    write_batch(queries.warehouse, contract, rows, years=None, also=also,
+        mirror=ParquetMirror(mirror) if settings.database.is_mirrored else None,
+        purpose=f"{contract.name}")

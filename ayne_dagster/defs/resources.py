@@ -15,7 +15,7 @@ from ayne_dagster.defs.services import Clock, Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
 from ayne_dagster.storage.experiment_log import ExperimentLog
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.fetch_queries import FetchQueries
 from ayne_dagster.storage.warehouse import Warehouse
 
 
@@ -36,7 +36,7 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
     }
     path = settings.resolve(settings.database.path)
     mirror = settings.resolve(settings.database.mirror_folder)
-    queries = MovieQueries(
+    queries = FetchQueries(
         Warehouse(
             path,
             wait_seconds=settings.database.wait_seconds,

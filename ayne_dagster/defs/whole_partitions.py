@@ -1,10 +1,6 @@
-"""A partition as it will be after a write: what is stored, with the new rows in place.
+"""A partition as people want to see it: how many rows it holds, and a sample of them for a plot."""
 
-Lives here: frames for plots and counts. A merge holds only what was refreshed, and people want to
-see the whole year.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +10,26 @@ from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing, load_frame
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 
+def sampled_partitions(queries, contract, years, columns):
+    try:
+        return load_frame(queries.warehouse, contract, years=years, columns=columns)
+    except UpstreamMissing:
+        return pd.DataFrame(columns=columns)
+
+
+def partition_row_counts(queries, contract, years):
+    return sampled_partitions(queries, contract, years, ["release_year"])["release_year"].value_counts().to_dict()
+
+
+def add_partition_row_counts(context, asset_key, counts) -> None:
+    if not isinstance(counts, Mapping):
+        counts = counts["release_year"].value_counts()
+    for key in context.partition_keys:
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": int(counts.get(key, 0))},
+            asset_key=asset_key,
+            partition_key=key,
+        )
 def with_stored(
     queries: MovieQueries,
     contract: TableContract,
@@ -43,14 +59,3 @@ def with_stored(
     return pd.concat([kept.astype(object), rows[list(columns)]], ignore_index=True)
 
 
-def add_partition_row_counts(
-    context: dg.AssetExecutionContext, asset_key: dg.AssetKey, whole: pd.DataFrame
-) -> None:
-    """Tell the UI how many rows each partition of the run holds."""
-    counts = whole["release_year"].value_counts()
-    for key in context.partition_keys:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": int(counts.get(key, 0))},
-            asset_key=asset_key,
-            partition_key=key,
-        )

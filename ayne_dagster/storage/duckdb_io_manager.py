@@ -159,6 +159,7 @@ def write_batch(
     also: Mapping[TableContract, pd.DataFrame] | None = None,
     mirror: ParquetMirror | None = None,
     is_mirrored_later: bool = False,
+    drop_keys: Sequence[Any] = (),
     purpose: str,
 ) -> WriteReport:
     """Check and write rows of one or more tables in one transaction, then mirror what changed.
@@ -172,6 +173,7 @@ def write_batch(
         mirror: Where the mirror lies, if there is one.
         is_mirrored_later: Only note what is to be mirrored: one of many writes, `mirror_owed` comes
             after the last. Otherwise each would write whole partitions for a few rows.
+        drop_keys: Keys of rows of the main table that leave it in the same transaction.
         purpose: Who writes, for others who wait.
 
     Returns:
