@@ -32,6 +32,8 @@ _FEW_PAGES = 10
 """The totals of so few pages can all be too low by chance, so such windows are read page-sized."""
 _FILMS_A_PAGE = 15
 """Known films of a part that is to fit one page: five places are left for films not seen yet."""
+_FILMS_AN_EVEN_PART = 12
+"""The same where films are not known yet: most such parts fit a page although films cluster."""
 _ROUNDS = 2
 _WALKS = 4
 _ANSWERS_BELIEVED = 6
@@ -65,7 +67,7 @@ class DiscoverWalk:
 
 
 class PageFigures(NamedTuple):
-    """What a page says of its window, and how many films it shows."""
+    """What a page says of its window, and how many different films it shows."""
 
     total_results: int
     total_pages: int
@@ -147,8 +149,7 @@ class DiscoverWalker:
             if parts:
                 return await self._cover_parts(window, first, parts)
         elif first.total_pages <= self._few_pages and window.days > 1:
-            # Filled by half on average, most parts fit a page although films cluster.
-            parts = window.evenly(math.ceil(first.total_results * 2 / PAGE_SIZE))
+            parts = window.evenly(math.ceil(first.total_results / _FILMS_AN_EVEN_PART))
             return sum(await all_or_none(self._cover_part(part) for part in parts))
         return await self._walk_pages(window, first)
 
@@ -300,7 +301,8 @@ class DiscoverWalker:
         self._recalled += answer.tries == 0
         self._seen.add(window, answer)
         page = answer.value
-        return PageFigures(page.total_results, page.total_pages, len(page.results))
+        shown = len({movie.id for movie in page.results})
+        return PageFigures(page.total_results, page.total_pages, shown)
 
     def _pages_left(self) -> int | None:
         return None if self._max_pages is None else max(self._max_pages - self._pages, 0)
