@@ -337,12 +337,3 @@ class _Sized:
     def __len__(self) -> int:
         return self.size
 
-
-def keep(contract, rows, also, queries, settings):  # TEMP until the walk stores by itself
-    from ayne_dagster.storage.duckdb_io_manager import write_batch
-    from ayne_dagster.storage.parquet_mirror import ParquetMirror
-
-    mirror = settings.resolve(settings.database.mirror_folder)
-    write_batch(queries.warehouse, contract, rows, years=None, also=also,
-        mirror=ParquetMirror(mirror) if settings.database.is_mirrored else None,
-        purpose=f"{contract.name}")

@@ -29,6 +29,7 @@ from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 if TYPE_CHECKING:
     # Their HTTP library costs every process that loads definitions; few of them ask a service.
     from ayne_dagster.sources.omdb import OmdbClient
+    from ayne_dagster.sources.page_journal import PageJournal
     from ayne_dagster.sources.tmdb import TmdbClient
 
 Clock = Callable[[], datetime]
@@ -45,10 +46,12 @@ class Services:
     Attributes:
         settings: Where keys, addresses and limits come from.
         now: The platform's clock, UTC.
+        journal: Pages of discover that a killed run left; None: it walks a year from its beginning.
     """
 
     settings: Settings
     now: Clock
+    journal: "PageJournal | None" = None
 
     @property
     def has_tmdb_key(self) -> bool:
@@ -60,8 +63,11 @@ class Services:
         """Whether OMDb can be asked at all."""
         return self.settings.omdb.api_key is not None
 
-    def tmdb(self) -> "TmdbClient":
+    def tmdb(self, journal: "PageJournal | None" = None) -> "TmdbClient":
         """A TMDB client; use it as an async context manager.
+
+        Args:
+            journal: Where it keeps pages of discover.
 
         Raises:
             MissingCredential: No key is set.
@@ -78,6 +84,7 @@ class Services:
             timeout_seconds=section.timeout_seconds,
             budget=self.budget(),
             now=self.now,
+            journal=journal,
         )
 
     def omdb(self) -> "OmdbClient":

@@ -30,32 +30,3 @@ def add_partition_row_counts(context, asset_key, counts) -> None:
             asset_key=asset_key,
             partition_key=key,
         )
-def with_stored(
-    queries: MovieQueries,
-    contract: TableContract,
-    rows: pd.DataFrame,
-    years: Sequence[str],
-    columns: Sequence[str],
-) -> pd.DataFrame:
-    """Stored rows of these years with `rows` merged over them.
-
-    Args:
-        queries: The warehouse.
-        contract: The table.
-        rows: New rows, all columns.
-        years: Partitions.
-        columns: Columns wanted; the key is among them.
-    """
-    try:
-        stored = load_frame(queries.warehouse, contract, years=years, columns=columns)
-    except UpstreamMissing:
-        return rows[list(columns)]
-    key = contract.key[0]
-    kept = stored[~stored[key].isin(rows[key])]
-    if rows.empty:
-        return kept
-    if kept.empty:
-        return rows[list(columns)]
-    return pd.concat([kept.astype(object), rows[list(columns)]], ignore_index=True)
-
-

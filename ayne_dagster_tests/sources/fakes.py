@@ -5,13 +5,14 @@ Lives here: what several tests share. Not here: the platform's own sandbox.
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from ayne_dagster.sources.failures import QuotaExhausted
+from ayne_dagster.sources.page_journal import JournaledPage
 from ayne_dagster.sources.request_budget import BudgetStatus
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -59,6 +60,36 @@ class CountingBudget:
 
     def status(self, now: datetime | None = None) -> list[BudgetStatus]:
         return []
+
+
+class MemoryJournal:
+    """A page journal that lives as long as the test."""
+
+    def __init__(self) -> None:
+        self.pages: dict[tuple[str, str], tuple[dict[str, Any], JournaledPage]] = {}
+
+    def recall(
+        self, path: str, params: Mapping[str, Any], newer_than: datetime
+    ) -> JournaledPage | None:
+        _, page = self.pages.get(_query(path, params), ({}, None))
+        return page if page is not None and page.answered_at > newer_than else None
+
+    def keep(
+        self, path: str, params: Mapping[str, Any], payload: dict[str, Any], answered_at: datetime
+    ) -> None:
+        page = JournaledPage(json.loads(json.dumps(payload)), answered_at)
+        self.pages[_query(path, params)] = (dict(params), page)
+
+    def forget(self, path: str, is_done: Callable[[Mapping[str, Any]], bool]) -> None:
+        self.pages = {
+            key: (params, page)
+            for key, (params, page) in self.pages.items()
+            if key[0] != path or not is_done(params)
+        }
+
+
+def _query(path: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    return path, json.dumps(dict(params), sort_keys=True)
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:

@@ -138,8 +138,20 @@ DISCOVERY_WALKS = TableContract(
         Column("max_pages", T.INTEGER, "Pages allowed for the year; NULL: all.", minimum=1),
         Column("windows", T.INTEGER, "Windows of dates walked.", nullable=False, minimum=0),
         Column("requests", T.INTEGER, "Requests sent.", nullable=False, minimum=0),
+        Column(
+            "pages_from_journal",
+            T.INTEGER,
+            "Pages a walk that was killed had left, not asked for again.",
+            minimum=0,
+        ),
         Column("films_reported", T.BIGINT, "Films TMDB said there are.", nullable=False, minimum=0),
         Column("films_seen", T.BIGINT, "Different films seen.", nullable=False, minimum=0),
+        Column(
+            "films_missing",
+            T.BIGINT,
+            "Reported and on no page, after looking for them; no window reaches these.",
+            minimum=0,
+        ),
         Column("is_truncated", T.BOOLEAN, "A limit cut the walk short.", nullable=False),
     ),
 )
