@@ -336,4 +336,3 @@ class _Sized:
 
     def __len__(self) -> int:
         return self.size
-

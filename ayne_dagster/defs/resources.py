@@ -16,6 +16,7 @@ from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.fetch_queries import FetchQueries
+from ayne_dagster.storage.page_journal_file import PageJournalFile
 from ayne_dagster.storage.warehouse import Warehouse
 
 
@@ -43,7 +44,8 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
             connection_config=tuple(connection_config.items()),
         )
     )
-    services, policy = Services(settings, now), refresh_policy(settings)
+    pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
+    services, policy = Services(settings, now, journal=pages), refresh_policy(settings)
     return {
         "io_manager": WarehouseIOManager(
             database=str(path),

@@ -18,7 +18,11 @@ def sampled_partitions(queries, contract, years, columns):
 
 
 def partition_row_counts(queries, contract, years):
-    return sampled_partitions(queries, contract, years, ["release_year"])["release_year"].value_counts().to_dict()
+    return (
+        sampled_partitions(queries, contract, years, ["release_year"])["release_year"]
+        .value_counts()
+        .to_dict()
+    )
 
 
 def add_partition_row_counts(context, asset_key, counts) -> None:

@@ -5,22 +5,22 @@ pages are taken from it (`discover_pages.py`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True)
-class JournaledPage:
-    """An answer as it was kept.
+class JournaledPage(Protocol):
+    """An answer as it was kept."""
 
-    Attributes:
-        payload: The JSON object as the service sent it.
-        answered_at: When it arrived, UTC.
-    """
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The JSON object as the service sent it."""
+        ...
 
-    payload: dict[str, Any] = field(repr=False)
-    answered_at: datetime
+    @property
+    def answered_at(self) -> datetime:
+        """When it arrived, UTC."""
+        ...
 
 
 class PageJournal(Protocol):

@@ -127,7 +127,7 @@ class ContractIOManager(DbIOManager):
             mirror=self._mirror,
             purpose=f"{contract.name}, run {run_id[:8]}",
         )
-        context.add_output_metadata(_write_metadata(report, frame, self._warehouse, contract))
+        context.add_output_metadata(write_metadata(report, self._warehouse, contract))
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The upstream rows of the partitions asked for, by contract, without taking a write lock.
@@ -270,13 +270,13 @@ def load_frame(
     )
 
 
-def _write_metadata(
-    report: WriteReport, frame: pd.DataFrame, warehouse: Warehouse, contract: TableContract
+def write_metadata(
+    report: WriteReport, warehouse: Warehouse, contract: TableContract
 ) -> dict[str, Any]:
+    """What a write did, as figures for the UI."""
     return {
         "dagster/table_name": f"{warehouse.schema}.{contract.name}",
         "dagster/storage_kind": "duckdb",
-        "rows in frame": len(frame),
         "rows inserted": report.inserted,
         "rows updated": report.updated,
         "rows unchanged": report.unchanged,

@@ -13,6 +13,7 @@ import httpx
 
 from ayne_dagster.sources.failures import QuotaExhausted
 from ayne_dagster.sources.page_journal import JournaledPage
+from ayne_dagster.storage.page_journal_file import KeptPage
 from ayne_dagster.sources.request_budget import BudgetStatus
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -77,7 +78,7 @@ class MemoryJournal:
     def keep(
         self, path: str, params: Mapping[str, Any], payload: dict[str, Any], answered_at: datetime
     ) -> None:
-        page = JournaledPage(json.loads(json.dumps(payload)), answered_at)
+        page = KeptPage(json.loads(json.dumps(payload)), answered_at)
         self.pages[_query(path, params)] = (dict(params), page)
 
     def forget(self, path: str, is_done: Callable[[Mapping[str, Any]], bool]) -> None:

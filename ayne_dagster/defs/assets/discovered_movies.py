@@ -13,13 +13,13 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.discovery_batches import DiscoveryBatches
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.run_config import DiscoveryConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.discovery_plan import WalkScope, years_to_walk
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
-from ayne_dagster.settings import Settings
 from ayne_dagster.sources.all_or_none import all_or_none
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
 from ayne_dagster.sources.progress import stage
@@ -28,8 +28,6 @@ from ayne_dagster.storage.discovery_queries import (
     films_per_month,
     films_per_year,
 )
-from ayne_dagster.storage.movie_queries import MovieQueries
-from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.warehouse import Warehouse
 
 _YEARS_AT_ONCE = 4
@@ -51,13 +49,34 @@ _YEARS_AT_ONCE = 4
 def discovered_movies(
     context: dg.AssetExecutionContext,
     config: DiscoveryConfig,
-    services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
-    settings: dg.ResourceParam[Settings],
+    fetching: dg.ResourceParam[Fetching],
 ) -> dg.MaterializeResult:
     """Walk the years that are due, add the films of the lists, merge batch by batch."""
     years = context.partition_keys
-    options = settings.discovery
+    purpose = f"{DISCOVERED_MOVIES.name}, run {context.run.run_id[:8]}"
+    with (
+        fetching.services.logged(context.run.run_id),
+        fetching.turns.hold("discover", years, purpose),
+    ):
+        walked, batches = _discover(years, config, fetching, purpose)
+    figures = _figures(walked, batches)
+    if walked.failure is not None:
+        raise dg.Failure(
+            f"{walked.failure} ({len(batches.walks)} years were finished and are stored)",
+            metadata=figures,
+            allow_retries=False,
+        ) from walked.failure
+    context.log.info("walked %d of %d years", len(batches.walks), len(years))
+    return dg.MaterializeResult(
+        metadata={**figures, **_stored(context, fetching.queries.warehouse, years)},
+    )
+
+
+def _discover(
+    years: Sequence[str], config: DiscoveryConfig, fetching: Fetching, purpose: str
+) -> tuple["Walked", DiscoveryBatches]:
+    """Walk what is due and store it; what came of it, and what was stored."""
+    queries, services, options = fetching.queries, fetching.services, fetching.settings.discovery
     scope = WalkScope(
         min_votes=options.min_votes if config.min_votes is None else config.min_votes,
         max_pages=config.max_pages or options.max_pages,
@@ -70,26 +89,12 @@ def discovered_movies(
         recent_interval=timedelta(hours=options.recent_interval_hours),
         older_interval=timedelta(days=options.older_interval_days),
     )
-    batches = _batches(context.run_id, services, queries, settings, scope)
+    batches = _batches(fetching, scope, purpose)
     batches.add_listed(queries.listed_films())
     if due:
-        with services.logged(context.run_id):
-            walked = asyncio.run(_walk(services, due, scope, batches))
-    else:
-        batches.store()
-        walked = Walked({}, 0)
-    figures = _figures(walked, batches)
-    if walked.failure is not None:
-        raise dg.Failure(
-            f"{walked.failure} "
-            f"({len(batches.walks)} of {len(due)} years were finished and are stored)",
-            metadata=figures,
-            allow_retries=False,
-        ) from walked.failure
-    context.log.info("walked %d of %d years", len(batches.walks), len(years))
-    return dg.MaterializeResult(
-        metadata={**figures, **_stored(context, queries.warehouse, years)},
-    )
+        return asyncio.run(_walk(services, due, scope, batches)), batches
+    batches.store()
+    return Walked({}, 0), batches
 
 
 @dataclass(frozen=True)
@@ -141,23 +146,22 @@ async def _walk(
             return Walked(unfinished, tmdb.stats.requests)
 
 
-def _batches(
-    run_id: str, services: Services, queries: MovieQueries, settings: Settings, scope: WalkScope
-) -> DiscoveryBatches:
+def _batches(fetching: Fetching, scope: WalkScope, purpose: str) -> DiscoveryBatches:
     """Batches for this run, which drop a year's pages from the journal once it is stored."""
     from ayne_dagster.sources.discover_pages import forget_year
 
-    def forget(year: str) -> None:
-        if services.journal is not None:
-            forget_year(services.journal, int(year))
+    journal = fetching.services.journal
 
-    folder = settings.resolve(settings.database.mirror_folder)
+    def forget(year: str) -> None:
+        if journal is not None:
+            forget_year(journal, int(year))
+
     return DiscoveryBatches(
-        queries.warehouse,
-        ParquetMirror(folder) if settings.database.is_mirrored else None,
+        fetching.queries.warehouse,
+        fetching.mirror,
         release_year_partitions().get_partition_keys(),
         scope,
-        purpose=f"{DISCOVERED_MOVIES.name}, run {run_id[:8]}",
+        purpose=purpose,
         on_stored=forget,
     )
 

@@ -25,6 +25,7 @@ _SHOWN = [
     "budget_usd", "revenue_usd", "us_certification", "collection_id", "trailer_youtube_key",
 ]  # fmt: skip
 
+
 def _complete(row: dict[str, Any], _film: Mapping[str, Any]) -> dict[str, Any]:
     keys = release_year_partitions().get_partition_keys()
     return {**row, "release_year": release_year_of(row["release_date"], keys)}
