@@ -1,11 +1,42 @@
 """`ayne sandbox`: the stand-in of TMDB and OMDb, for people and for other programs."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ayne_dagster.cli.options import YEARS
 from ayne_dagster.cli.ports import free_port, is_port_free
+
+
+def _list_faults(context: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
+    """Print the cases and the files that come along, and end."""
+    if not is_wanted or context.resilient_parsing:
+        return
+    from ayne_dagster.sandbox.faults.cases import case_lines
+    from ayne_dagster.sandbox.faults.plan_files import shipped_plans
+
+    click.echo("\n".join(case_lines()))
+    click.echo("\nFiles that come along, to use by name or to copy:")
+    for name, path in shipped_plans().items():
+        click.echo(f"  {name:<16}  {path}")
+    context.exit()
+
+
+def _fault_plan(where: str | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    from ayne_dagster.sandbox.faults.plan_files import read_plan, shipped_plans
+
+    try:
+        return read_plan(where)
+    except FileNotFoundError as error:
+        names = ", ".join(shipped_plans())
+        raise click.UsageError(
+            f"--faults: there is no file {where}, and no plan of that name; there are {names}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--faults: {error}") from error
 
 
 @click.command("sandbox")
@@ -34,6 +65,17 @@ from ayne_dagster.cli.ports import free_port, is_port_free
 @click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True,
               help="Wait before every answer, seconds.")  # fmt: skip
 @click.option("--drift", is_flag=True, help="Reshuffle lists a little between pages.")
+@click.option("--faults", metavar="FILE",
+              help="YAML or JSON file of what goes wrong, or the name of one that comes along "
+              "(`rough_day`). [default: nothing]")  # fmt: skip
+@click.option(
+    "--list-faults",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_faults,
+    help="Show all faults, and the files that come along.",
+)
 @click.option("--clock", help="ISO time at which the sandbox's clock starts. [default: now]")
 @click.option("--clock-speed", type=click.FloatRange(0), default=1.0, show_default=True,
               help="Sandbox seconds per real second; 0 stands still.")  # fmt: skip
@@ -48,6 +90,7 @@ def command(
     retry_after: str,
     latency: float,
     drift: bool,
+    faults: str | None,
     clock: str | None,
     clock_speed: float,
 ) -> None:
@@ -60,11 +103,13 @@ def command(
     Examples:
       ayne sandbox
       ayne sandbox --films 20000 --rate-limit 0
+      ayne sandbox --faults rough_day
       ayne sandbox --clock 2026-01-01T00:00:00+00:00 --clock-speed 86400
     """
     from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY, SandboxConfig
     from ayne_dagster.sandbox.server import serve
 
+    plan = _fault_plan(faults)
     port = port or free_port()
     if not is_port_free("127.0.0.1", port):
         raise click.ClickException(
@@ -84,6 +129,7 @@ def command(
             retry_after_mode=retry_after,  # pyright: ignore[reportArgumentType] (checked by click)
             latency_seconds=latency,
             is_drifting=drift,
+            faults=plan,
             clock_start=clock,
             clock_speed=clock_speed,
             log_level="info",

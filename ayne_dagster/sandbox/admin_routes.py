@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ayne_dagster.sandbox.catalogue import Catalogue
 from ayne_dagster.sandbox.clock import SandboxClock
+from ayne_dagster.sandbox.faults.layer import FaultCounts
 from ayne_dagster.sandbox.limiter import DailyQuota
 from ayne_dagster.sandbox.request_statistics import RequestStatistics
 
@@ -29,11 +30,13 @@ class AdminRoutes:
         clock: SandboxClock,
         statistics: RequestStatistics,
         quota: DailyQuota,
+        faults: FaultCounts,
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._statistics = statistics
         self._quota = quota
+        self._faults = faults
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -56,12 +59,14 @@ class AdminRoutes:
             {
                 "services": self._statistics.snapshot(),
                 "omdb_requests_by_key_and_day": self._quota.counts(),
+                "faults": self._faults.snapshot(),
             }
         )
 
     async def reset_stats(self, request: Request) -> Response:
         """Forget the statistics; quotas stay used."""
         self._statistics.reset()
+        self._faults.reset()
         return JSONResponse({"status": "reset"})
 
     async def clock(self, request: Request) -> Response:

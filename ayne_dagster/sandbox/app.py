@@ -26,6 +26,8 @@ from ayne_dagster.sandbox.config import (
     SANDBOX_TMDB_TOKEN,
 )
 from ayne_dagster.sandbox.export_routes import ExportRoutes
+from ayne_dagster.sandbox.faults.layer import FaultCounts, FaultLayer
+from ayne_dagster.sandbox.faults.plan import FaultPlan
 from ayne_dagster.sandbox.limiter import DailyQuota, PaceLimiter, RetryAfterMode
 from ayne_dagster.sandbox.omdb_routes import OmdbRoutes
 from ayne_dagster.sandbox.request_statistics import RequestStatistics, StatisticsLayer, service_of
@@ -47,6 +49,7 @@ def create_app(
     frozen_world: bool = False,
     page_cap: int = MAX_PAGE,
     is_drifting: bool = False,
+    faults: FaultPlan | None = None,
     layers: Sequence[Middleware] = (),
 ) -> Starlette:
     """Build the sandbox app.
@@ -63,23 +66,27 @@ def create_app(
         frozen_world: when true films never change.
         page_cap: highest page TMDB answers.
         is_drifting: when true, lists move between two pages.
+        faults: what goes wrong, and how often; by default nothing.
         layers: further ASGI layers around the services, outermost first.
     """
     clock = SandboxClock() if clock is None else clock
     world = World(catalogue, frozen=frozen_world)
     statistics = RequestStatistics()
     quota = DailyQuota(omdb_daily_quota, clock)
+    counts = FaultCounts()
+    going_wrong = [] if faults is None else [Middleware(FaultLayer, plan=faults, counts=counts)]
     return Starlette(
         routes=[
             *TmdbRoutes(world, clock, page_cap=page_cap, is_drifting=is_drifting).routes(),
             *OmdbRoutes(world, clock, keys=omdb_keys, quota=quota).routes(),
             *ExportRoutes(world, clock).routes(),
-            *AdminRoutes(catalogue, clock, statistics, quota).routes(),
+            *AdminRoutes(catalogue, clock, statistics, quota, counts).routes(),
         ],
         middleware=[
             Middleware(StatisticsLayer, statistics=statistics),
             *layers,
             Middleware(LatencyLayer, seconds=latency_seconds),
+            *going_wrong,
             Middleware(
                 TmdbGate,
                 keys=tmdb_keys,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
+from ayne_dagster.sandbox.faults.plan import FaultPlan
 from ayne_dagster.sandbox.limiter import RETRY_AFTER_MODES, RetryAfterMode
 
 # Accepted by the sandbox only; clearly not real ones.
@@ -46,6 +47,7 @@ class SandboxConfig:
         latency_seconds: wait before every answer of a service (seconds).
         page_cap: highest page TMDB's lists answer.
         is_drifting: whether lists are reshuffled a little between two pages.
+        faults: what goes wrong, as plain data (`FaultPlan.of`); None: nothing.
         tmdb_keys: accepted TMDB v3 keys (query) and, with dots, read access tokens (Bearer).
         omdb_keys: accepted OMDb keys.
         log_level: uvicorn's log level.
@@ -69,6 +71,7 @@ class SandboxConfig:
     latency_seconds: float = 0.0
     page_cap: int = 500
     is_drifting: bool = False
+    faults: dict[str, Any] | None = None
     tmdb_keys: tuple[str, ...] = (SANDBOX_TMDB_KEY, SANDBOX_TMDB_TOKEN)
     omdb_keys: tuple[str, ...] = (SANDBOX_OMDB_KEY,)
     log_level: str = "warning"
@@ -93,6 +96,8 @@ class SandboxConfig:
                 f"retry_after_mode must be one of {', '.join(RETRY_AFTER_MODES)},"
                 f" got {self.retry_after_mode!r}"
             )
+        if self.faults is not None:
+            FaultPlan.of(self.faults)
         if self.as_of is not None:
             date.fromisoformat(self.as_of)
         if self.clock_start is not None:

@@ -30,6 +30,8 @@ from ayne_dagster.sandbox.app import create_app
 from ayne_dagster.sandbox.catalogue import Catalogue
 from ayne_dagster.sandbox.clock import SandboxClock
 from ayne_dagster.sandbox.config import SandboxConfig
+from ayne_dagster.sandbox.faults.connections import TransportInScope
+from ayne_dagster.sandbox.faults.plan import FaultPlan
 
 _STOP_SECONDS = 5.0
 _REQUEST_SECONDS = 30.0
@@ -112,6 +114,7 @@ def build_app(config: SandboxConfig) -> Starlette:
         frozen_world=is_parquet if config.frozen_world is None else config.frozen_world,
         page_cap=config.page_cap,
         is_drifting=config.is_drifting,
+        faults=None if config.faults is None else FaultPlan.of(config.faults),
     )
 
 
@@ -285,7 +288,7 @@ def _listen(config: SandboxConfig) -> socket.socket:
 def _server(app: Starlette, config: SandboxConfig) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            TransportInScope(app),
             log_level=config.log_level,
             access_log=False,
             lifespan="off",

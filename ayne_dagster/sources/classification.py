@@ -129,9 +129,7 @@ def classify_omdb(
         words = _omdb_words(payload) or _excerpt(body)
         return Classification(Verdict.QUOTA_EXHAUSTED, words, payload)
     if payload is None:
-        # Bare quotes inside the text: the whole object is there, and asking again brings the same.
-        is_whole = body.strip().startswith(b"{") and body.strip().endswith(b"}")
-        if status == 200 and is_whole:
+        if status == 200 and _is_whole_object(body):
             return Classification(Verdict.UNUSABLE, problem, retries=0)
         return _classify_unreadable(status, headers, problem, body)
     words = _omdb_words(payload)
@@ -209,6 +207,17 @@ def _read_object(body: bytes) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(value, dict):
         return None, f"JSON, but a {type(value).__name__} and no object"
     return value, ""
+
+
+def _is_whole_object(body: bytes) -> bool:
+    """Whether nothing is cut off: it is wrong in itself (#18), and comes the same again.
+
+    A cut-off answer can end in a brace by chance, but then some are left open.
+    """
+    text = body.strip()
+    is_braced = text.startswith(b"{") and text.endswith(b"}")
+    pairs = ((b"{", b"}"), (b"[", b"]"))
+    return is_braced and all(text.count(left) == text.count(right) for left, right in pairs)
 
 
 def _is_error_list(payload: Mapping[str, Any]) -> bool:

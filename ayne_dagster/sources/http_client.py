@@ -286,7 +286,7 @@ class ServiceClient:
         if verdict is Verdict.BAD_CREDENTIAL:
             detail = self._credential_advice(detail)
         elif verdict is not Verdict.QUOTA_EXHAUSTED:
-            detail = f"{detail} ({path}, {tries} {'try' if tries == 1 else 'tries'})"
+            detail = f"{detail} ({path or '/'}, {tries} {'try' if tries == 1 else 'tries'})"
         failure = _FAILURES[verdict](self.service, detail)
         failure.tries = tries
         failure.payload, failure.raw = classification.payload, last.raw

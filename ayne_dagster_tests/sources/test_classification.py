@@ -14,6 +14,7 @@ from ayne_dagster.sources.classification import (
 
 V = Verdict
 HTML = b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"
+CUT_BEHIND_BRACE = b'{"Ratings":[{"Source":"Metacritic","Value":"76/100"}'
 TRUNCATED = b'{"id": 550, "title": "The Gla'
 
 
@@ -121,6 +122,7 @@ OMDB_CASES: list[tuple[str, int, bytes, Verdict, int | None]] = [
     ("19 gateway", 504, b"", V.UNAVAILABLE, None),
     ("8 HTML with 200", 200, HTML, V.UNUSABLE, None),
     ("8 truncated", 200, TRUNCATED, V.UNUSABLE, None),
+    ("8 truncated behind a brace", 200, CUT_BEHIND_BRACE, V.UNUSABLE, None),
     ("too broad", 200, omdb_error("Too many results."), V.UNUSABLE, 0),
     ("something", 200, omdb_error("Something went wrong."), V.UNUSABLE, None),
     ("nothing said", 200, b"{}", V.UNUSABLE, None),

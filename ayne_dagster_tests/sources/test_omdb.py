@@ -144,4 +144,4 @@ def test_a_damaged_body_is_kept_in_part_without_keys_and_is_worth_another_time()
     assert damaged.raw.startswith("<html>?apikey=***")
     assert OMDB_KEY not in damaged.raw
     assert len(damaged.raw) <= 100_000
-    assert "xxxx" not in repr(damaged)
+    assert len(repr(damaged)) < 1_000
