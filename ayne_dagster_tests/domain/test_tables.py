@@ -175,3 +175,10 @@ def test_bookkeeping_is_no_value():
     assert "trained_at" not in values
     assert "release_year" not in values
     assert "rmsle" in values
+
+
+def test_only_a_journal_is_mirrored_by_month():
+    """A table whose rows change would keep old values in the months nobody writes again."""
+    moment = Column("seen_at", ColumnType.TIMESTAMPTZ, "When.", nullable=False)
+    with pytest.raises(ValueError, match="journals"):
+        contract(tmdb_id_column(), moment, mirror_month_of="seen_at")

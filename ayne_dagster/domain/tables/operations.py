@@ -23,6 +23,7 @@ REFRESH_HISTORY = TableContract(
     key=("source", "tmdb_id", "fetched_at"),
     write_mode=WriteMode.APPEND,
     year_column=None,
+    mirror_month_of="fetched_at",
     columns=(
         Column(
             "source",
