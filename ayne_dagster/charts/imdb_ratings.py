@@ -6,6 +6,7 @@ import pandas as pd
 from ayne_dagster.charts import theme
 
 _VOTE_DECADES = 8
+_HEADROOM = 1.18
 
 
 def plot_imdb_ratings(imdb_ratings: pd.DataFrame) -> bytes:
@@ -23,7 +24,8 @@ def plot_imdb_ratings(imdb_ratings: pd.DataFrame) -> bytes:
     votes = imdb_ratings["imdb_votes"].astype(float)
     title = f"IMDb ratings of {len(imdb_ratings):,} films"
     figure, (marks, weights) = theme.new_figure(title, height=3.4, columns=2)
-    marks.hist(ratings, bins=np.arange(0, 10.5, 0.5).tolist(), color=theme.ORANGE)
+    counts = marks.hist(ratings, bins=np.arange(0, 10.5, 0.5).tolist(), color=theme.ORANGE)[0]
+    marks.set_ylim(0, float(np.max(counts)) * _HEADROOM)
     median = float(ratings.median())
     marks.axvline(median, color=theme.INK, linewidth=1.5, linestyle="--")
     marks.annotate(
