@@ -34,6 +34,15 @@ class DiscoveryConfig(dg.Config):
     force: bool = Field(default=False, description="Walk every year, even those walked recently.")
 
 
+class BulkConfig(dg.Config):
+    """Options of `tmdb_ids` and `imdb_ratings`."""
+
+    accept_smaller: bool = Field(
+        default=False,
+        description="Take a file even though it lost more than a fifth of its rows.",
+    )
+
+
 class FetchConfig(dg.Config):
     """Options of `tmdb_details` and `omdb_ratings`."""
 

@@ -28,6 +28,7 @@ from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 
 if TYPE_CHECKING:
     # Their HTTP library costs every process that loads definitions; few of them ask a service.
+    from ayne_dagster.sources.bulk_files import BulkDownloader
     from ayne_dagster.sources.omdb import OmdbClient
     from ayne_dagster.sources.page_journal import PageJournal
     from ayne_dagster.sources.tmdb import TmdbClient
@@ -105,6 +106,12 @@ class Services:
             budget=self.budget(),
             now=self.now,
         )
+
+    def bulk_files(self) -> "BulkDownloader":
+        """Fetches whole files that need no key; use it as a context manager."""
+        from ayne_dagster.sources.bulk_files import BulkDownloader
+
+        return BulkDownloader(now=self.now)
 
     @contextmanager
     def logged(self, run_id: str) -> Iterator[None]:

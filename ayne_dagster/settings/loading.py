@@ -25,6 +25,8 @@ from ayne_dagster.settings.sections import (
     DatabaseSettings,
     DiscoverySettings,
     ExperimentSettings,
+    ExportSettings,
+    ImdbSettings,
     LogSettings,
     ModelSettings,
     OmdbSettings,
@@ -64,8 +66,13 @@ class Settings(BaseSettings):
         default=Path("data/raw/request_ledger.sqlite"),
         description="File in which all processes share pace and daily quota.",
     )
+    bulk_folder: Path = Field(
+        default=Path("data/raw/bulk"), description="Where whole files (ids, ratings) are kept."
+    )
     tmdb: TmdbSettings = TmdbSettings()
     omdb: OmdbSettings = OmdbSettings()
+    export: ExportSettings = ExportSettings()
+    imdb: ImdbSettings = ImdbSettings()
     database: DatabaseSettings = DatabaseSettings()
     archive: ArchiveSettings = ArchiveSettings()
     discovery: DiscoverySettings = DiscoverySettings()

@@ -72,6 +72,36 @@ class OmdbSettings(_Section):
     )
 
 
+class ExportSettings(_Section):
+    """TMDB's daily export of all film ids: no key needed."""
+
+    is_enabled: bool = Field(
+        default=False, description="Whether `tmdb_ids` reads the export (about 25 MB a day)."
+    )
+    base_url: str = Field(
+        default="https://files.tmdb.org/p/exports", description="Folder of the files."
+    )
+    min_popularity: float = Field(
+        default=1.0,
+        ge=0,
+        description="Only ids at least so popular are taken for films that discover missed.",
+    )
+    limit_per_run: int = Field(
+        default=1_000, ge=0, description="Most such films added to `discovered_movies` per run."
+    )
+
+
+class ImdbSettings(_Section):
+    """IMDb's file of ratings: no key needed, personal and non-commercial use only."""
+
+    accept_personal_use: bool = Field(
+        default=False,
+        description="`true` says: I use IMDb's data sets for myself, not commercially, and "
+        "republish nothing made of them. Without it `imdb_ratings` fetches nothing.",
+    )
+    base_url: str = Field(default="https://datasets.imdbws.com", description="Folder of the files.")
+
+
 class DatabaseSettings(_Section):
     """The DuckDB warehouse and its Parquet mirror."""
 

@@ -14,10 +14,12 @@ from ayne_dagster.charts.features import plot_features, rank_correlations
 from ayne_dagster.charts.forecasts import plot_forecasts
 from ayne_dagster.charts.frozen_flags import days_until_due, plot_frozen_flags
 from ayne_dagster.charts.images import PNG_LIMIT_BYTES, inline_image
+from ayne_dagster.charts.imdb_ratings import plot_imdb_ratings
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
 from ayne_dagster.charts.theme import as_dollars, no_data_yet
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
+from ayne_dagster.charts.tmdb_ids import plot_tmdb_ids
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.tables.derived import AGE_BANDS
@@ -91,6 +93,21 @@ def scores() -> pd.DataFrame:
     )
 
 
+def exported_bands() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "popularity_from": [0.0, 0.1, 1.0, 10.0],
+            "known_films": [0, 200, 3_000, 90],
+            "other_films": [900_000, 100_000, 4_000, 0],
+        }
+    )
+
+
+def imdb_ratings() -> pd.DataFrame:
+    votes = np.exp(RNG.normal(7, 3, COUNT)).astype(int)
+    return pd.DataFrame({"imdb_rating": RNG.uniform(1, 10, COUNT), "imdb_votes": votes})
+
+
 PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFrame]]] = [
     ("movie_lists", plot_movie_lists, lists),
     ("discovered_movies", plot_discovered_movies, details),
@@ -101,6 +118,8 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
     ("forecasts", plot_forecasts, predictions),
+    ("tmdb_ids", plot_tmdb_ids, exported_bands),
+    ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
 ]
 
 

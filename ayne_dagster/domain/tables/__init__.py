@@ -1,9 +1,10 @@
 """The contract of every table, written once: DDL, checks, UI schema and docs come from it.
 
-Lives here: the register of all tables. A new table is a contract in `fetched.py`, `derived.py` or
-`operations.py` and its name below.
+Lives here: the register of all tables. A new table is a contract in `fetched.py`, `bulk.py`,
+`derived.py` or `operations.py` and its name below.
 """
 
+from ayne_dagster.domain.tables.bulk import BULK_READS, IMDB_RATINGS, TMDB_IDS
 from ayne_dagster.domain.tables.contract import (
     RELEASE_YEAR,
     Column,
@@ -35,6 +36,8 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     FEATURES,
     TRAINED_MODEL,
     FORECASTS,
+    TMDB_IDS,
+    IMDB_RATINGS,
 )
 """The tables that are assets of the same name, in the order of the graph."""
 
@@ -43,6 +46,7 @@ OPERATION_TABLES: tuple[TableContract, ...] = (
     REFRESH_STATE,
     QUARANTINED_ANSWERS,
     DISCOVERY_WALKS,
+    BULK_READS,
 )
 """The tables that record the work."""
 
@@ -53,11 +57,13 @@ TABLES: dict[str, TableContract] = {
 
 __all__ = [
     "ASSET_TABLES",
+    "BULK_READS",
     "DISCOVERED_MOVIES",
     "DISCOVERY_WALKS",
     "FEATURES",
     "FORECASTS",
     "FROZEN_FLAGS",
+    "IMDB_RATINGS",
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",
@@ -67,6 +73,7 @@ __all__ = [
     "RELEASE_YEAR",
     "TABLES",
     "TMDB_DETAILS",
+    "TMDB_IDS",
     "TRAINED_MODEL",
     "Column",
     "ColumnType",

@@ -61,7 +61,7 @@ DISCOVERED_MOVIES = TableContract(
         Column(
             "sources",
             T.VARCHAR_LIST,
-            "Where it was seen: `discover` and the names of lists.",
+            "Where it was seen: `discover`, the names of lists, `export`.",
             nullable=False,
             on_merge=OnMerge.UNION,
         ),
