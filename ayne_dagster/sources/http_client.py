@@ -16,7 +16,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
@@ -30,6 +30,7 @@ from ayne_dagster.sources.failures import (
     BadCredential,
     CircuitOpen,
     InvalidRequest,
+    LedgerUnusable,
     NotFound,
     QuotaExhausted,
     ServiceUnavailable,
@@ -93,9 +94,9 @@ class ServiceClient:
         base_url: Address the paths are put behind.
         credential: The key; registered for masking.
         credential_setting: Name of the setting a person has to correct when the key is refused.
-        budget: Asked before every send, retries included.
+        budget: Asked before every send, retries included; closed with the client.
         now: Clock, UTC.
-        max_connections: Most requests under way at once.
+        max_connections: Most requests under way at once in this process.
         timeout_seconds: For connecting, and for each silence while reading.
         policy: How stubborn.
         transport: Replaces the network in tests.
@@ -161,8 +162,9 @@ class ServiceClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, those of the budget too; what is used again opens again."""
         await self._http.aclose()
+        self._budget.close()
 
     async def ask(self, path: str, params: Mapping[str, Any], model: type[M]) -> Answer[M]:
         """Ask once, with as many retries as the case is worth.
@@ -185,38 +187,47 @@ class ServiceClient:
             raise BadCredential(self.service, self._credential_advice("none is set"))
         failures: Counter[Verdict] = Counter()
         tries = 0
-        while True:
-            if self._breaker.is_open:
-                raise self._circuit_open(tries)
-            tries += 1
-            classification, headers = await self._try_once(path, params)
-            value: M | None = None
-            if classification.verdict is Verdict.USABLE:
-                value, classification = self._read(classification, model)
-            self._count(classification, headers)
-            if value is not None and classification.payload is not None:
-                return Answer(value, classification.payload, self.now(), tries)
-            failures[classification.verdict] += 1
-            if failures[classification.verdict] > self._policy.retries_for(classification):
-                await self._give_up(classification, tries, path)
-            await self._wait_before_retry(classification, headers, failures, path)
+        try:
+            while True:
+                if self._breaker.is_open:
+                    raise self._circuit_open(tries)
+                counted_on, classification, headers = await self._try_once(path, params)
+                tries += 1
+                value: M | None = None
+                if classification.verdict is Verdict.USABLE:
+                    value, classification = self._read(classification, model)
+                self._count(classification, headers)
+                if value is not None and classification.payload is not None:
+                    return Answer(value, classification.payload, self.now(), tries)
+                failures[classification.verdict] += 1
+                if failures[classification.verdict] > self._policy.retries_for(classification):
+                    await self._give_up(classification, tries, path, counted_on)
+                await self._wait_before_retry(classification, headers, failures, path)
+        except (QuotaExhausted, LedgerUnusable) as failure:
+            # The budget may end it between two tries: those before were sent all the same.
+            failure.tries = tries
+            raise
 
     async def _try_once(
         self, path: str, params: Mapping[str, Any]
-    ) -> tuple[Classification, Mapping[str, str] | None]:
-        """Send one request in its turn; headers are None where nothing came back."""
-        async with self._under_way:
-            await self._budget.acquire(self.service)
+    ) -> tuple[date, Classification, Mapping[str, str] | None]:
+        """Send one request in its turn: the day it counts on, and what came back.
+
+        Headers are None where nothing came back.
+        """
+        async with self._under_way, self._budget.turn(self.service) as turn:
             try:
                 response = await self._http.get(path, params=dict(params))
             except httpx.DecodingError as error:
-                return Classification(Verdict.UNUSABLE, f"damaged encoding: {error}"), None
+                damage = Classification(Verdict.UNUSABLE, f"damaged encoding: {error}")
+                return turn.day, damage, None
             except httpx.RequestError as error:
                 # Only the words go on: the exception holds the request.
-                words = f"{type(error).__name__}: {error}"
-                return Classification(Verdict.UNAVAILABLE, redact(words)), None
+                words = redact(f"{type(error).__name__}: {error}")
+                return turn.day, Classification(Verdict.UNAVAILABLE, words), None
         headers = response.headers
-        return self._classify(response.status_code, headers, response.content), headers
+        verdict = self._classify(response.status_code, headers, response.content)
+        return turn.day, verdict, headers
 
     def _read(
         self, classification: Classification, model: type[M]
@@ -261,11 +272,13 @@ class ServiceClient:
         else:
             await self._sleep(seconds)
 
-    async def _give_up(self, classification: Classification, tries: int, path: str) -> NoReturn:
+    async def _give_up(
+        self, classification: Classification, tries: int, path: str, counted_on: date
+    ) -> NoReturn:
         """Raise what the last classification means."""
         verdict, detail = classification.verdict, classification.detail or "no details"
         if verdict is Verdict.QUOTA_EXHAUSTED:
-            await self._budget.exhaust(self.service)
+            await self._budget.exhaust(self.service, counted_on)
         if verdict is Verdict.UNAVAILABLE:
             self._breaker.record_failure()
         if verdict is Verdict.BAD_CREDENTIAL:
