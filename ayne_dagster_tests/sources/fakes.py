@@ -5,16 +5,17 @@ Lives here: what several tests share. Not here: the platform's own sandbox.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from ayne_dagster.sources.failures import QuotaExhausted
 from ayne_dagster.sources.page_journal import JournaledPage
+from ayne_dagster.sources.request_budget import BudgetStatus, Turn
 from ayne_dagster.storage.page_journal_file import KeptPage
-from ayne_dagster.sources.request_budget import BudgetStatus
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TMDB_KEY = "0123456789abcdef0123456789abcdef"
@@ -43,24 +44,31 @@ class CountingBudget:
         self.quota = quota
         self.acquired: Counter[str] = Counter()
         self.pauses: list[float] = []
-        self.exhausted: list[str] = []
+        self.exhausted: list[tuple[str, date]] = []
+        self.day = NOON.date()
+        self.is_closed = False
 
-    async def acquire(self, service: str) -> None:
+    @asynccontextmanager
+    async def turn(self, service: str) -> AsyncIterator[Turn]:
         if self.quota is not None and self.acquired[service] >= self.quota:
             raise QuotaExhausted(service, "the day is used up")
         self.acquired[service] += 1
+        yield Turn(self.day)
 
     async def slow_down(self, service: str, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def exhaust(self, service: str) -> None:
-        self.exhausted.append(service)
+    async def exhaust(self, service: str, day: date) -> None:
+        self.exhausted.append((service, day))
 
     def left_today(self, service: str, now: datetime | None = None) -> int | None:
         return None if self.quota is None else self.quota - self.acquired[service]
 
     def status(self, now: datetime | None = None) -> list[BudgetStatus]:
         return []
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class MemoryJournal:
