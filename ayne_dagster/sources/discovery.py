@@ -35,8 +35,11 @@ _FILMS_A_PAGE = 15
 _FILMS_AN_EVEN_PART = 12
 """The same where films are not known yet: most such parts fit a page although films cluster."""
 _ROUNDS = 2
+"""How often a number that does not add up is asked for before something surer is done."""
 _WALKS = 4
+"""How often a window is read that nothing can cut."""
 _ANSWERS_BELIEVED = 6
+"""Totals heard of such a window before the largest is believed."""
 
 AskPage = Callable[[dict[str, Any]], Awaitable[Answer[MoviePage]]]
 
