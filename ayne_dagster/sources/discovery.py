@@ -35,8 +35,14 @@ _FILMS_A_PAGE = 15
 _FILMS_AN_EVEN_PART = 12
 """The same where films are not known yet: most such parts fit a page although films cluster."""
 _ROUNDS = 2
+"""How often a number that does not add up is asked for before something surer is done."""
 _WALKS = 4
+"""How often a window is read that nothing can cut."""
 _ANSWERS_BELIEVED = 6
+"""Totals heard of such a window before the largest is believed."""
+_LEAST_SEARCH = 40
+"""A window is taken apart with at most so many requests and one per film: twice what it ever took,
+and an end where a service does not heed a filter."""
 
 AskPage = Callable[[dict[str, Any]], Awaitable[Answer[MoviePage]]]
 
@@ -105,6 +111,7 @@ class DiscoverWalker:
         self._pages = 0
         self._recalled = 0
         self._windows = 0
+        self._search_left = 0
         self._is_truncated = False
 
     async def walk(self, window: Window) -> DiscoverWalk:
@@ -189,7 +196,7 @@ class DiscoverWalker:
         self._windows += 1
         total = await self._read(window, first)
         missing = max(total - self._seen.count(window), 0)
-        if first.total_pages > LAST_PAGE or self._is_truncated:
+        if first.total_pages > LAST_PAGE or self._pages_left() == 0:
             return missing
         if missing == 0 and first.total_pages > self._few_pages:
             return 0
@@ -201,6 +208,7 @@ class DiscoverWalker:
                 missing,
                 total,
             )
+        self._search_left += _LEAST_SEARCH + total
         return await self._reconcile(window, total)
 
     async def _reconcile(self, window: Window, total: int) -> int:
@@ -250,10 +258,13 @@ class DiscoverWalker:
         is_by_language = window.language is None and parts[0].language is not None
         if is_by_language and self._seen.count(window) + lost < total:
             return await self._walk_again(window, total)
+        if self._search_left <= 0:
+            return max(total - self._seen.count(window), 0)
         return lost
 
     async def _take_part(self, part: Window) -> int:
-        first = await self._page(part, 1)
+        self._search_left -= 1
+        first = await self._page(part, 1) if self._search_left > 0 else None
         if first is None:
             return 0
         lost = await self._on_one_page(part, first)
@@ -267,9 +278,10 @@ class DiscoverWalker:
         """
         answers = 0
         for _ in range(_WALKS):
-            first = await self._page(window, 1)
+            first = await self._page(window, 1) if self._search_left > 0 else None
             if first is None:
                 break
+            self._search_left -= first.total_pages
             total = max(total, await self._read(window, first))
             answers += first.total_pages
             if self._seen.count(window) >= total and answers >= _ANSWERS_BELIEVED:

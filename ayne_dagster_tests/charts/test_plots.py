@@ -108,9 +108,14 @@ def imdb_ratings() -> pd.DataFrame:
     return pd.DataFrame({"imdb_rating": RNG.uniform(1, 10, COUNT), "imdb_votes": votes})
 
 
+def films_per_month() -> pd.DataFrame:
+    dates = details()[["release_date"]].rename(columns={"release_date": "month"})
+    return dates.assign(films=3)
+
+
 PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFrame]]] = [
     ("movie_lists", plot_movie_lists, lists),
-    ("discovered_movies", plot_discovered_movies, details),
+    ("discovered_movies", plot_discovered_movies, films_per_month),
     ("tmdb_details", plot_tmdb_details, details),
     ("omdb_ratings", plot_omdb_ratings, ratings),
     ("frozen_flags", lambda frame: plot_frozen_flags(frame, NOW), flags),
@@ -142,7 +147,7 @@ def test_a_plot_of_nothing_says_so_instead_of_failing_the_run(
 
 
 def test_films_without_any_date_are_still_counted():
-    frame = pd.DataFrame({"release_date": [None, None]})
+    frame = pd.DataFrame({"month": [None], "films": [2]})
     assert Image.open(BytesIO(plot_discovered_movies(frame))).width == 900
 
 

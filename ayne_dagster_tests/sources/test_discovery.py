@@ -198,7 +198,7 @@ def test_a_film_that_moved_between_pages_is_found_by_halving(films: int) -> None
     assert ids(found) == set(range(1, films + 1))
     assert found.gap == 0
     # Two totals a level, then a window of up to ten pages: not the whole walk again.
-    assert found.requests <= films // 20 + 2 * 7 + 18
+    assert found.requests <= films // 20 + 2 * 7 + 25
 
 
 def test_many_films_that_moved_are_found_without_halving_for_each() -> None:
@@ -256,6 +256,33 @@ def test_a_day_that_nothing_can_cut_is_walked_a_few_times_and_no_more() -> None:
     found = walk(Lossy([film(n, date(2020, 5, 1), votes=3) for n in range(1, 61)]))
     assert (found.films_seen, found.gap) == (59, 1)
     assert found.requests <= 60
+
+
+def test_a_service_that_does_not_heed_a_filter_ends_the_search_all_the_same() -> None:
+    """Ten million numbers of votes can be cut for a long time."""
+
+    class Heedless(FakeDiscover):
+        @staticmethod
+        def fits(film: dict[str, Any], params: dict[str, str]) -> bool:
+            return params["primary_release_date.gte"] <= film["release_date"] and (
+                film["release_date"] <= params["primary_release_date.lte"]
+            )
+
+    service = Heedless([film(n, date(2020, 5, 1), votes=n) for n in range(1, 61)])
+    service.hidden_once = {7}
+    found = walk(service)
+    assert ids(found) == set(range(1, 61))
+    assert found.requests <= 20 * 60
+
+
+def test_a_day_that_is_truncated_does_not_end_the_search_elsewhere() -> None:
+    day = date(2020, 1, 1)
+    films = [film(n, day, language="qq") for n in range(10_000, 10_500)]
+    service = FakeDiscover([*films, *spread(700, days=364)[1:]])
+    service.hidden_once = {600}
+    found = walk(service, max_window_pages=20, languages=("en",))
+    assert found.is_truncated
+    assert 600 in ids(found)
 
 
 def test_a_page_that_fails_fails_the_walk() -> None:
