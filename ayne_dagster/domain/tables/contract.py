@@ -99,8 +99,8 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
-        newest_by: Timestamp column that decides which of two answers wins a merge; an older answer
-            never overwrites a newer one, in whatever order they arrive.
+        newest_by: Timestamp or date column that decides which of two answers wins a merge; an older
+            answer never overwrites a newer one, in whatever order they arrive.
     """
 
     name: str
