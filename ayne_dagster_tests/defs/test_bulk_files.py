@@ -11,7 +11,6 @@ from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.defs.world import World, requests_served
 from ayne_dagster_tests.storage.film_rows import detailed, put
 
-OFF = {"EXPORT__IS_ENABLED": "false", "IMDB__ACCEPT_PERSONAL_USE": "false"}
 KNOWN = 5
 
 
@@ -32,7 +31,9 @@ def world(empty_world: World) -> World:
 
 def test_switched_off_they_ask_for_nothing_and_say_how_to_switch_them_on(empty_world: World):
     served = requests_served(empty_world.sandbox)
-    run = empty_world.run("bulk_files", None, **OFF)
+    run = empty_world.run(
+        "bulk_files", None, EXPORT__IS_ENABLED="false", IMDB__ACCEPT_PERSONAL_USE="false"
+    )
     assert run.success, run.failure_words()
     assert run.materialized == {"tmdb_ids", "imdb_ratings"}
     assert "EXPORT__IS_ENABLED=true" in run.figures("tmdb_ids")["reason"]

@@ -55,7 +55,7 @@ def test_newest_by_and_moving_rows_belong_to_merged_tables_only(table: TableCont
         assert table.write_mode is WriteMode.MERGE
     if table.newest_by is not None:
         column = table.column(table.newest_by)
-        assert column.type is ColumnType.TIMESTAMPTZ
+        assert column.type in (ColumnType.TIMESTAMPTZ, ColumnType.DATE)
         assert not column.nullable
 
 

@@ -102,10 +102,10 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
-        newest_by: Timestamp column that decides which of two answers wins a merge; an older answer
-            never overwrites a newer one, in whatever order they arrive.
         mirror_month_of: Timestamp column by whose month (UTC) an unpartitioned, append-only table
             is mirrored, so that a write touches the files of its own months only.
+        newest_by: Timestamp or date column that decides which of two answers wins a merge; an older
+            answer never overwrites a newer one, in whatever order they arrive.
     """
 
     name: str
