@@ -9,8 +9,8 @@ import pandas as pd
 
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.domain.quarantine import ratings_that_leave
-from ayne_dagster.domain.tables import OMDB_RATINGS, QUARANTINED_ANSWERS
-from ayne_dagster.storage.duckdb_io_manager import write_batch
+from ayne_dagster.domain.tables import OMDB_RATINGS, QUARANTINED_ANSWERS, TMDB_DETAILS
+from ayne_dagster.storage.duckdb_io_manager import Leaving, write_batch
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def bring_ratings_home(fetching: Fetching, years: list[str], *, run_id: str) -> 
             pd.DataFrame(moved, columns=OMDB_RATINGS.column_names, dtype=object),
             years=None,
             also={QUARANTINED_ANSWERS: ratings_that_leave(leaving)},
-            drop_keys=[row["imdb_id"] for row in leaving],
+            leaving=Leaving([row["imdb_id"] for row in leaving], unless_in=TMDB_DETAILS),
             mirror=fetching.mirror,
             purpose=f"{OMDB_RATINGS.name}, run {run_id[:8]}",
         )

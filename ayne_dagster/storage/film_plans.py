@@ -56,4 +56,6 @@ WHERE (d.release_year <> r.release_year OR d.tmdb_id <> r.tmdb_id)
 RATINGS_WITHOUT_FILM = """
 SELECT r.* FROM {omdb_ratings} AS r
 WHERE r.imdb_id NOT IN (SELECT imdb_id FROM {tmdb_details} WHERE imdb_id IS NOT NULL)
+  -- The film says it has another id; a film that is not there says nothing.
+  AND r.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details})
 """

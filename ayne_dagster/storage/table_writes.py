@@ -43,6 +43,17 @@ class WriteReport:
     moved: int
     touched_years: tuple[str, ...]
 
+    def __add__(self, other: "WriteReport") -> "WriteReport":
+        """Both writes to one table as one."""
+        return WriteReport(
+            inserted=self.inserted + other.inserted,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            deleted=self.deleted + other.deleted,
+            moved=self.moved + other.moved,
+            touched_years=tuple(sorted({*self.touched_years, *other.touched_years})),
+        )
+
     @property
     def is_changed(self) -> bool:
         """Whether the table differs from before."""
