@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ayne_dagster.domain.tables import TMDB_DETAILS
+from ayne_dagster.domain.exported_ids import with_exported_ids
+from ayne_dagster.domain.frame_check import empty_frame
+from ayne_dagster.domain.release_years import UNDATED
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES, TMDB_DETAILS
+from ayne_dagster.storage.bulk_queries import BulkQueries
+from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.defs.world import World, requests_served
 from ayne_dagster_tests.storage.film_rows import detailed, put
@@ -64,3 +69,27 @@ def test_every_id_and_the_ratings_of_our_films_are_read_once(world: World):
     after = world.contents()
     assert after["tmdb_ids"] == before["tmdb_ids"]
     assert after["imdb_ratings"] == before["imdb_ratings"]
+
+
+def test_an_export_that_cannot_be_had_fails_and_says_which_days_were_asked_for(world: World):
+    run = world.run("bulk_files", None, EXPORT__BASE_URL=f"{world.sandbox.url}/p/nowhere")
+    assert not run.success
+    assert "none of the last 3 days" in run.failure_words()
+    assert run.materialized == {"imdb_ratings"}
+
+
+@pytest.mark.slow
+def test_a_film_only_the_export_knows_is_fetched_and_moves_to_its_year(empty_world: World):
+    assert empty_world.run("bulk_files", None).success
+    bulk = BulkQueries(Warehouse(empty_world.database))
+    ids = bulk.ids_never_discovered(3)
+    rows = with_exported_ids(empty_frame(DISCOVERED_MOVIES), ids, [UNDATED])
+    write_batch(bulk.warehouse, DISCOVERED_MOVIES, rows, years=[UNDATED], purpose="a test")
+    assert not {film["tmdb_id"] for film in ids} & {
+        film["tmdb_id"] for film in bulk.ids_never_discovered(500)
+    }
+    run = empty_world.run("collect", (UNDATED, UNDATED), assets=["tmdb_details"])
+    assert run.success, run.failure_words()
+    found = empty_world.rows("SELECT tmdb_id, release_year, year(release_date) FROM tmdb_details")
+    assert {film_id for film_id, *_ in found} == {film["tmdb_id"] for film in ids}
+    assert all(year == str(released) for _, year, released in found)
