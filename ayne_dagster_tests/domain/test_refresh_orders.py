@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
@@ -15,6 +15,7 @@ from ayne_dagster.domain.tables import TMDB_DETAILS
 from ayne_dagster_tests.domain.invented_answers import EMPTY_ANSWER, answers_of_tmdb, batches_of
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+PHASES = (Phase.generate, Phase.shrink)
 
 
 class Tables:
@@ -88,7 +89,7 @@ def _is_old(answer: FilmAnswer, tables: Tables) -> bool:
 
 
 @given(st.data())
-@settings(max_examples=15)
+@settings(max_examples=15, phases=PHASES)
 def test_in_any_order_each_film_stands_once_with_its_newest_answer(data: st.DataObject) -> None:
     answers = data.draw(answers_of_tmdb(FIRST))
     check_any_order(answers, data.draw(batches_of(answers)))
@@ -96,14 +97,14 @@ def test_in_any_order_each_film_stands_once_with_its_newest_answer(data: st.Data
 
 @pytest.mark.slow
 @given(st.data())
-@settings(max_examples=1500)
+@settings(max_examples=1500, phases=PHASES)
 def test_in_very_many_orders_each_film_stands_once(data: st.DataObject) -> None:
     answers = data.draw(answers_of_tmdb(FIRST, most=60))
     check_any_order(answers, data.draw(batches_of(answers)))
 
 
 @given(st.data())
-@settings(max_examples=15)
+@settings(max_examples=15, phases=PHASES)
 def test_a_run_cut_anywhere_and_taken_up_again_comes_to_the_same(data: st.DataObject) -> None:
     """A crash repeats the last batch: what was counted must not be counted twice."""
     answers = data.draw(answers_of_tmdb(FIRST))
@@ -122,7 +123,7 @@ def test_a_run_cut_anywhere_and_taken_up_again_comes_to_the_same(data: st.DataOb
 
 
 @given(st.data())
-@settings(max_examples=15)
+@settings(max_examples=15, phases=PHASES)
 def test_the_states_are_the_sum_of_the_history(data: st.DataObject) -> None:
     tables = Tables()
     for batch in data.draw(batches_of(data.draw(answers_of_tmdb(FIRST)))):
