@@ -62,7 +62,7 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
     flags = pd.DataFrame(
         {
             "tmdb_id": films["tmdb_id"],
-            "release_year": films["release_year"],
+            "release_year": films["release_year"].astype(object),
             "age_band": age_bands(films["release_date"], now),
             "tmdb_fetched_at": pd.to_datetime(films["tmdb_answered_at"], utc=True),
             "tmdb_due_at": due[Source.TMDB],

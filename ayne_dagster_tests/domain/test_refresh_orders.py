@@ -66,15 +66,15 @@ def check_any_order(answers: list[FilmAnswer], batches: list[list[FilmAnswer]]) 
         later = [
             one for one in answers if one.tmdb_id == number and one.fetched_at > newest.fetched_at
         ]
-        if newest.outcome is FetchOutcome.ROW:
+        # A later "unchanged" was said of the row stored at that moment, and confirms that one.
+        if newest.outcome is FetchOutcome.ROW and not later:
             row = tables.rows[number]
             assert newest.row is not None
             assert (row["title"], row["release_year"]) == (
                 newest.row["title"], newest.row["release_year"],
             )  # fmt: skip
             assert row["gone_at"] is None
-            if not later:
-                assert row["fetched_at"] == newest.fetched_at
+            assert row["fetched_at"] == newest.fetched_at
         elif number in tables.rows:
             titles = {one.row["title"] for one in told if one.row}
             assert tables.rows[number]["title"] in titles

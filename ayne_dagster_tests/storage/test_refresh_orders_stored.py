@@ -77,11 +77,11 @@ def check(data: Any, most: int) -> None:
         stands = {state["tmdb_id"]: state for state in states}
         for number in {answer.tmdb_id for answer in answers}:
             told = [one for one in answers if one.tmdb_id == number and one.outcome.is_answer]
-            told = [one for one in told if one.outcome is not FetchOutcome.UNCHANGED]
-            if not told:
+            if {one.outcome for one in told} <= {FetchOutcome.UNCHANGED}:
                 continue
             newest = max(told, key=lambda one: one.fetched_at)
-            assert stands[number]["answered_at"] >= newest.fetched_at
+            if newest.outcome is not FetchOutcome.UNCHANGED:
+                assert stands[number]["answered_at"] == newest.fetched_at
             if newest.row is not None:
                 row = by_film[number]
                 assert (row["title"], row["release_year"]) == (
