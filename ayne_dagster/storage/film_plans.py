@@ -11,7 +11,7 @@ WITH films AS (
     CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END AS release_year,
     CASE WHEN d.tmdb_id IS NULL THEN x.release_date ELSE d.release_date END AS release_date,
     coalesce(x.popularity, d.popularity) AS popularity,
-    d.imdb_id, d.etag, d.changed_at, x.first_seen_at, x.last_seen_at
+    d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at
   FROM {discovered_movies} AS x FULL JOIN {tmdb_details} AS d ON x.tmdb_id = d.tmdb_id
 ),
 chosen AS (
@@ -25,9 +25,6 @@ SELECT c.*,
   o.not_found_since AS omdb_not_found_since,
   coalesce(o.unchanged_cycles, 0) AS omdb_unchanged_cycles,
   r.imdb_id IS NOT NULL AS has_ratings,
-  -- Films can share an imdb id: the ratings belong to the one with the lowest id.
-  coalesce(own.tmdb_id, c.tmdb_id) AS ratings_tmdb_id,
-  coalesce(own.release_year, c.release_year) AS ratings_release_year,
   coalesce(f.is_frozen, false) AS is_frozen
 FROM chosen AS c
 LEFT JOIN {refresh_state} AS t ON t.tmdb_id = c.tmdb_id AND t.source = 'tmdb'
@@ -36,11 +33,8 @@ LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
 -- answered and is not there (it left when no film had its id) is to be asked for again.
 LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
   AND o.imdb_id = c.imdb_id AND (o.last_row_at IS NULL OR r.imdb_id IS NOT NULL)
-LEFT JOIN (SELECT imdb_id, min(tmdb_id) AS tmdb_id, arg_min(release_year, tmdb_id) AS release_year
-           FROM {tmdb_details} WHERE imdb_id IS NOT NULL GROUP BY imdb_id) AS own
-  ON own.imdb_id = c.imdb_id
-LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
-ORDER BY c.tmdb_id
+LEFT JOIN (SELECT tmdb_id, is_frozen FROM {frozen_flags} WHERE is_frozen) AS f
+  ON f.tmdb_id = c.tmdb_id
 """
 
 RATINGS_TO_REHOME = """

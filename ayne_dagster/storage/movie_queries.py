@@ -45,11 +45,19 @@ class MovieQueries:
         """Every film known for the years, with what the refresh policy needs to know of it.
 
         Returns:
-            One row per film: `tmdb_id`, `release_year`, `release_date`, `popularity`, `imdb_id`,
-            `has_ratings`, `is_frozen` and per source `<source>_answered_at`, `_outcome`,
-            `_not_found_since`, `_unchanged_cycles`.
+            One row per film, in no particular order: `tmdb_id`, `release_year`, `release_date`,
+            `popularity`, `imdb_id`, `first_seen_at`, `last_seen_at`, `changed_at`, `has_ratings`,
+            `is_frozen`, `tmdb_gone_at` and per source `<source>_answered_at`, `_outcome`,
+            `_not_found_since`, `_unchanged_cycles`. Years and outcomes are categories.
         """
-        return self._frame(FILMS_TO_PLAN, {"years": list(years)})
+        with self._reading() as (connection, tables):
+            found = connection.sql(
+                FILMS_TO_PLAN.format(**tables), params={"years": list(years)}
+            ).to_arrow_table()
+        for name in ("release_year", *(f"{source}_outcome" for source in Source)):
+            place = found.column_names.index(name)
+            found = found.set_column(place, name, found.column(place).dictionary_encode())
+        return found.to_pandas(types_mapper=_TEXTS.get, date_as_object=False)
 
     def due(
         self,
