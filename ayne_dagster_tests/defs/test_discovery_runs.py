@@ -31,8 +31,9 @@ def discover(world: World, journal: MemoryJournal, **overrides: str) -> dict[str
     with world.environment(overrides), _pictures(False):
         resources = dict(build_resources(load_settings()))
         resources["services"] = replace(resources["services"], journal=journal)
+        assets: list[Any] = [movie_lists, discovered_movies]
         result = dg.materialize(
-            [movie_lists, discovered_movies],
+            assets,
             resources=resources,
             tags={
                 "dagster/asset_partition_range_start": YEARS[0],
