@@ -62,6 +62,8 @@ class Report:
         rows: The table.
         goals: The promises.
         notes: Further lines shown under the table.
+        columns: Headings of a table of other figures than milliseconds, shown instead of `rows`.
+        lines: Its lines, a text per column.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Report:
     rows: Sequence[Row]
     goals: Sequence[Goal]
     notes: Sequence[str] = field(default_factory=tuple)
+    columns: Sequence[str] = field(default_factory=tuple)
+    lines: Sequence[Sequence[str]] = field(default_factory=tuple)
 
     @property
     def is_met(self) -> bool:
@@ -110,6 +114,20 @@ def interleaved_medians(sides: Mapping[str, Prepare], runs: int) -> dict[str, fl
 def print_report(report: Report, console: Console) -> None:
     """Show the table, the notes and, last, the verdict in one line."""
     table = Table(title=f"{report.name}: {report.setting}", title_justify="left")
+    if report.columns:
+        for index, column in enumerate(report.columns):
+            table.add_column(column, justify="right" if index else "left")
+        for line in report.lines:
+            table.add_row(*line)
+    else:
+        _add_times(table, report)
+    console.print(table)
+    for note in report.notes:
+        console.print(note, highlight=False, soft_wrap=True)
+    console.print(report.verdict, highlight=False, soft_wrap=True)
+
+
+def _add_times(table: Table, report: Report) -> None:
     table.add_column("what")
     table.add_column("ours, ms", justify="right")
     table.add_column(f"{report.baseline}, ms", justify="right")
@@ -119,7 +137,3 @@ def print_report(report: Report, console: Console) -> None:
         other = "-" if row.baseline_ms is None else f"{row.baseline_ms:.1f}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
         table.add_row(row.what, f"{row.ours_ms:.1f}", other, ratio, row.baseline_was)
-    console.print(table)
-    for note in report.notes:
-        console.print(note, highlight=False, soft_wrap=True)
-    console.print(report.verdict, highlight=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
 from ayne_dagster.settings.sections import (
+    BudgetSettings,
     DatabaseSettings,
     DiscoverySettings,
     ExperimentSettings,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     )
     tmdb: TmdbSettings = TmdbSettings()
     omdb: OmdbSettings = OmdbSettings()
+    budget: BudgetSettings = BudgetSettings()
     database: DatabaseSettings = DatabaseSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     refresh: RefreshSettings = RefreshSettings()
