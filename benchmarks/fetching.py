@@ -95,8 +95,8 @@ def measure(runs: int) -> Report:
     one, four = medians[PLANS[0].words], medians[PLANS[1].words]
     return Report(
         name="fetching",
-        setting=f"{ALLOWED_PER_SECOND} requests/s allowed, {LATENCY_SECONDS * 1000:.0f} ms latency, "
-        f"our pace {PACE:.1f}/s, medians of {runs} runs of {PLANS[0].seconds:.0f} s",
+        setting=f"{ALLOWED_PER_SECOND} requests/s allowed, {LATENCY_SECONDS * 1000:.0f} ms "
+        f"latency, our pace {PACE:.1f}/s, medians of {runs} runs of {PLANS[0].seconds:.0f} s",
         baseline="",
         rows=(),
         goals=_goals(one, four),

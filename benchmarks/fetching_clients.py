@@ -96,9 +96,7 @@ def gathered(orders: Orders) -> int:
 
     async def work() -> int:
         limits = httpx.Limits(max_connections=CONNECTIONS)
-        async with httpx.AsyncClient(
-            base_url=orders.base_url, limits=limits, timeout=None
-        ) as http:
+        async with httpx.AsyncClient(base_url=orders.base_url, limits=limits, timeout=None) as http:
 
             async def fetch(film: int) -> bool:
                 for _ in range(_TRIES):
@@ -114,7 +112,7 @@ def gathered(orders: Orders) -> int:
 
 
 def tmdbsimple_methods(orders: Orders) -> int:
-    """tmdbsimple with a method for each part."""
+    """Use tmdbsimple with a method for each part."""
     return _tmdbsimple(
         orders,
         ("info", "credits", "keywords", "videos", "similar_movies", "external_ids",
@@ -124,8 +122,10 @@ def tmdbsimple_methods(orders: Orders) -> int:
 
 
 def tmdbsimple_appended(orders: Orders) -> int:
-    """tmdbsimple for those who know that `info` can carry everything appended."""
-    return _tmdbsimple(orders, ("info",), {"append_to_response": orders.query["append_to_response"]})
+    """Use tmdbsimple as those who know that `info` can carry everything appended."""
+    return _tmdbsimple(
+        orders, ("info",), {"append_to_response": orders.query["append_to_response"]}
+    )
 
 
 def _tmdbsimple(orders: Orders, methods: tuple[str, ...], options: dict[str, str]) -> int:

@@ -41,9 +41,7 @@ def test_a_plain_view_shows_people_what_was_used(budgets: Budgets) -> None:
             "select service, day, used, is_over, last_sent_at, last_pause_ended_at from budget"
         ).fetchall()
     ledger.close()
-    assert found == [
-        ("omdb", "2026-11-20", 3, 0, "2026-11-20T12:00:00Z", "2026-11-20T12:00:05Z")
-    ]
+    assert found == [("omdb", "2026-11-20", 3, 0, "2026-11-20T12:00:00Z", "2026-11-20T12:00:05Z")]
 
 
 def test_a_ledger_of_the_version_before_keeps_its_count(tmp_path: Path) -> None:
