@@ -78,6 +78,7 @@ class Report:
         goals: The promises.
         notes: Further lines shown under the table.
         figures: Further tables.
+        remarks: Title of the last column, where it does not say what the other side did.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Report:
     goals: Sequence[Goal]
     notes: Sequence[str] = field(default_factory=tuple)
     figures: Sequence[Figures] = field(default_factory=tuple)
+    remarks: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -148,7 +150,7 @@ def _times(report: Report) -> Table:
     table.add_column("ours, ms", justify="right")
     table.add_column(f"{report.baseline}, ms", justify="right")
     table.add_column("ratio", justify="right")
-    table.add_column(f"where {report.baseline} did otherwise")
+    table.add_column(report.remarks or f"where {report.baseline} did otherwise")
     for row in report.rows:
         other = "-" if row.baseline_ms is None else f"{row.baseline_ms:.1f}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"

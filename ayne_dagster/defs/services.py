@@ -23,7 +23,7 @@ from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
 )
 from ayne_dagster.settings import Settings
-from ayne_dagster.sources.request_budget import ServiceLimits, key_hash
+from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 
 if TYPE_CHECKING:
@@ -123,8 +123,12 @@ class Services:
         with log_context(run_id=run_id):
             yield
 
-    def budget(self) -> SqliteRequestBudget:
-        """The budget that all processes of this machine share."""
+    def budget(self) -> RequestBudget:
+        """The budget all processes share; a client closes the one it was given.
+
+        Raises:
+            MissingCredential: Redis was chosen without its address.
+        """
         limits = {}
         for source, section in (
             (Source.TMDB, self.settings.tmdb),
@@ -134,9 +138,14 @@ class Services:
                 requests_per_second=section.requests_per_second,
                 daily_quota=section.daily_quota,
                 key_hash=key_hash(section.api_key) if section.api_key else "",
+                max_connections=section.max_connections,
             )
+        if self.settings.budget.backend == "redis":
+            from ayne_dagster.sources.redis_budget import RedisRequestBudget
+
+            url = self.settings.budget.redis_url
+            return RedisRequestBudget(_needed(url, "BUDGET__REDIS_URL", "Redis"), limits)
         path = self.settings.resolve(self.settings.request_ledger)
-        path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteRequestBudget(path, limits, now=self.now)
 
 

@@ -22,6 +22,7 @@ from yaml import YAMLError
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
 from ayne_dagster.settings.sections import (
     ArchiveSettings,
+    BudgetSettings,
     DatabaseSettings,
     DiscoverySettings,
     ExperimentSettings,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     omdb: OmdbSettings = OmdbSettings()
     export: ExportSettings = ExportSettings()
     imdb: ImdbSettings = ImdbSettings()
+    budget: BudgetSettings = BudgetSettings()
     database: DatabaseSettings = DatabaseSettings()
     archive: ArchiveSettings = ArchiveSettings()
     discovery: DiscoverySettings = DiscoverySettings()

@@ -43,7 +43,10 @@ class TmdbSettings(_Section):
         default=20.0, ge=0, description="Pace, requests/s (TMDB allows about 40); 0: no limit."
     )
     max_connections: int = Field(
-        default=10, ge=1, le=500, description="Connections at once (TMDB allows 20 per address)."
+        default=10,
+        ge=1,
+        le=500,
+        description="Requests under way at once, of all processes (TMDB allows 20 per address).",
     )
     timeout_seconds: float = Field(
         default=20.0, gt=0, description="Longest wait for one answer, seconds."
@@ -61,7 +64,9 @@ class OmdbSettings(_Section):
     requests_per_second: float = Field(
         default=10.0, ge=0, description="Pace, requests/s; 0: no limit."
     )
-    max_connections: int = Field(default=8, ge=1, le=500, description="Connections at once.")
+    max_connections: int = Field(
+        default=8, ge=1, le=500, description="Requests under way at once, of all processes."
+    )
     timeout_seconds: float = Field(
         default=20.0, gt=0, description="Longest wait for one answer, seconds."
     )
@@ -100,6 +105,20 @@ class ImdbSettings(_Section):
         "republish nothing made of them. Without it `imdb_ratings` fetches nothing.",
     )
     base_url: str = Field(default="https://datasets.imdbws.com", description="Folder of the files.")
+
+
+class BudgetSettings(_Section):
+    """Where pace, places and daily quota are shared."""
+
+    backend: Literal["file", "redis"] = Field(
+        default="file",
+        description="`file`: all processes of this machine share `REQUEST_LEDGER`; `redis`: those "
+        "of several machines share a Redis.",
+    )
+    redis_url: OptionalSecret = Field(
+        default=None,
+        description="Address of the Redis (`redis://:password@host:6379/0`), for that backend.",
+    )
 
 
 class DatabaseSettings(_Section):

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime
 from ayne_dagster.sources.failures import QuotaExhausted
 from ayne_dagster.sources.request_budget import BudgetStatus, ServiceLimits
 
-EARLY_SECONDS = 0.010
+EARLY_SECONDS = 0.005
 """Lateness that is caught up: timers and a busy event loop are late by some milliseconds."""
 LEASE_SECONDS = 6.0
 """The places of a killed process are free again after so long; leases are renewed three times."""

@@ -194,6 +194,7 @@ class ServiceClient:
         """
         if not self._credential.is_sendable:
             raise BadCredential(self.service, self._credential_advice("none is set"))
+        await _load_network()
         failures: Counter[Verdict] = Counter()
         tries = 0
         try:
@@ -318,3 +319,14 @@ class ServiceClient:
         if self.service == "omdb":
             advice += " (a new key works only after the link in OMDb's mail was opened)"
         return advice
+
+
+async def _load_network() -> None:
+    """Load what the first send would load.
+
+    httpx imports its network backend with the first connection. That took 50 ms between the turn
+    and the request; several processes that began together sent their first requests at once.
+    """
+    import anyio
+
+    await anyio.sleep(0)

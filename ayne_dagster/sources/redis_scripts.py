@@ -9,12 +9,14 @@ Argument 1 is the time in seconds since 1970, or empty for Redis's own.
 
 from ayne_dagster.sources import budget_rules as rules
 
-_PRELUDE = f"""
+_PRELUDE = (
+    f"""
 local EARLY, LEASE, POLL = {rules.EARLY_SECONDS}, {rules.LEASE_SECONDS}, {rules.PLACE_POLL_SECONDS}
 local LONGEST_PAUSE, RECOVERY = {rules.LONGEST_PAUSE_SECONDS}, {rules.RECOVERY_SECONDS}
 local SLOWEST, LONGEST_NAP = {rules.SLOWEST_SHARE}, {rules.LONGEST_NAP_SECONDS}
 local MISSED, GRAIN = {rules.MISSED_SECONDS}, {rules.CLOCK_GRAIN_SECONDS}
-""" + """
+"""
+    + """
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -76,6 +78,7 @@ local function places_held(asker)
   return is_alive and asker.places or 0
 end
 """
+)
 
 ASK = (
     _PRELUDE

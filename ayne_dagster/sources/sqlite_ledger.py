@@ -146,7 +146,13 @@ class Ledger:
 
 
 _FOLDER = "check that its folder exists, is writable, on a local disk and not full"
-_SIGNS_OF_DAMAGE = ("malformed", "no such column", "no such table", "has no column", "views may not")
+_SIGNS_OF_DAMAGE = (
+    "malformed",
+    "no such column",
+    "no such table",
+    "has no column",
+    "views may not",
+)
 
 
 def _when_free(statement: str, connection: sqlite3.Connection, is_patient: bool = True) -> None:

@@ -259,9 +259,7 @@ def test_places_of_a_process_that_died_come_back_after_its_lease(budgets: Budget
     assert (budgets.clock.time - began).total_seconds() == pytest.approx(LEASE_SECONDS, abs=0.1)
 
 
-def test_a_long_request_keeps_its_place(
-    budgets: Budgets, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_request_keeps_its_place(budgets: Budgets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ayne_dagster.sources.waiting_line.LEASE_SECONDS", 0.06)
     slow, other = budgets.make(places=1), budgets.make(places=1)
 
@@ -329,8 +327,10 @@ def test_keys_are_named_by_a_hash_that_does_not_give_them_away() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"requests_per_second": -1}, {"daily_quota": -1}, {"max_connections": 0}]
+    ("pace", "quota", "places"), [(-1, None, None), (None, -1, None), (None, None, 0)]
 )
-def test_limits_that_make_no_sense_are_refused(limits: dict[str, int]) -> None:
+def test_limits_that_make_no_sense_are_refused(
+    pace: float | None, quota: int | None, places: int | None
+) -> None:
     with pytest.raises(ValueError, match=r"not negative|at least one"):
-        ServiceLimits(**limits)
+        ServiceLimits(pace, quota, "k1", places)
