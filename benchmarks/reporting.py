@@ -62,6 +62,7 @@ class Report:
         rows: The table.
         goals: The promises.
         notes: Further lines shown under the table.
+        remarks: Title of the last column, where it does not say what the other side did.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Report:
     rows: Sequence[Row]
     goals: Sequence[Goal]
     notes: Sequence[str] = field(default_factory=tuple)
+    remarks: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -114,7 +116,7 @@ def print_report(report: Report, console: Console) -> None:
     table.add_column("ours, ms", justify="right")
     table.add_column(f"{report.baseline}, ms", justify="right")
     table.add_column("ratio", justify="right")
-    table.add_column(f"where {report.baseline} did otherwise")
+    table.add_column(report.remarks or f"where {report.baseline} did otherwise")
     for row in report.rows:
         other = "-" if row.baseline_ms is None else f"{row.baseline_ms:.1f}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"

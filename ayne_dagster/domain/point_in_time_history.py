@@ -180,9 +180,7 @@ class TrackRecords:
         return history
 
 
-def films_before(
-    releases: PastOutcomes, entities: FilmEntities, days: np.ndarray
-) -> np.ndarray:
+def films_before(releases: PastOutcomes, entities: FilmEntities, days: np.ndarray) -> np.ndarray:
     """How many films with an entity in common were released strictly before, shape (films,).
 
     For films with at most one entity each (a collection); labels do not matter here, so there is

@@ -12,7 +12,7 @@ from PIL import Image
 from ayne_dagster.charts.discovered_movies import plot_discovered_movies
 from ayne_dagster.charts.features import plot_features, rank_correlations
 from ayne_dagster.charts.forecasts import plot_forecasts
-from ayne_dagster.charts.frozen_flags import days_until_due, plot_frozen_flags
+from ayne_dagster.charts.frozen_flags import FlagFigures, days_until_due, plot_frozen_flags
 from ayne_dagster.charts.images import PNG_LIMIT_BYTES, inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
@@ -96,7 +96,7 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("discovered_movies", plot_discovered_movies, details),
     ("tmdb_details", plot_tmdb_details, details),
     ("omdb_ratings", plot_omdb_ratings, ratings),
-    ("frozen_flags", lambda frame: plot_frozen_flags(frame, NOW), flags),
+    ("frozen_flags", lambda frame: plot_frozen_flags(FlagFigures.of(frame, NOW)), flags),
     ("features", plot_features, features),
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
@@ -130,7 +130,7 @@ def test_films_without_any_date_are_still_counted():
 def test_frozen_films_without_due_times_are_drawn():
     """All frozen, both due columns NULL: object columns of None in DuckDB's frame."""
     frame = flags().assign(tmdb_due_at=None, omdb_due_at=None, is_frozen=True)
-    assert Image.open(BytesIO(plot_frozen_flags(frame, NOW))).width == 900
+    assert Image.open(BytesIO(plot_frozen_flags(FlagFigures.of(frame, NOW)))).width == 900
 
 
 def test_the_first_source_that_is_due_decides():

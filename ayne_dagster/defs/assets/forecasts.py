@@ -44,7 +44,9 @@ def forecasts(
         if frames
         else pd.DataFrame(columns=columns, dtype=object)
     )
-    add_partition_row_counts(context, context.asset_key, frame)
+    add_partition_row_counts(
+        context, context.asset_key, frame["release_year"].value_counts().to_dict()
+    )
     return dg.MaterializeResult(
         value=frame,
         metadata={
