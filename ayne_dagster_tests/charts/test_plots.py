@@ -16,7 +16,7 @@ from ayne_dagster.charts.frozen_flags import FlagFigures, days_until_due, plot_f
 from ayne_dagster.charts.images import PNG_LIMIT_BYTES, inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
-from ayne_dagster.charts.theme import as_dollars, no_data_yet
+from ayne_dagster.charts.theme import as_dollars, films_shown, no_data_yet
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
 from ayne_dagster.domain.features import build_features
@@ -169,3 +169,21 @@ def test_other_bytes_and_too_many_bytes_are_refused():
         inline_image(b"<svg>", "a drawing")
     with pytest.raises(ValueError, match="allowed"):
         inline_image(b"\x89PNG\r\n\x1a\n" + bytes(PNG_LIMIT_BYTES), "a photograph")
+
+
+def test_figures_of_groups_of_flags_add_up_to_those_of_all_films():
+    """Only so is the picture of a million films right without holding them."""
+    frame = flags().assign(omdb_due_at=pd.Timestamp(NOW) - pd.Timedelta(days=1))
+    whole = FlagFigures.of(frame, NOW)
+    parts = FlagFigures.of(frame.head(20), NOW) + FlagFigures.of(frame.tail(COUNT - 20), NOW)
+    assert (whole.awake, whole.asleep) == (parts.awake, parts.asleep)
+    assert whole.per_week.tolist() == parts.per_week.tolist()
+    assert whole.per_week.sum() == 0
+    assert (parts.films, parts.frozen) == (COUNT, int(frame["is_frozen"].sum()))
+    assert (parts.due_at_omdb, parts.overdue) == (COUNT, COUNT)
+    assert 0 < parts.due_at_tmdb < COUNT
+
+
+def test_a_picture_of_a_sample_says_so():
+    assert films_shown(50_000, 1_000_000) == "a sample of 50,000 of 1,000,000 films"
+    assert films_shown(60, None) == films_shown(60, 60) == "60 films"
