@@ -30,7 +30,8 @@ SELECT i, (hash(i) >> 1)::BIGINT AS h,
     $last - least(125, floor(125 * pow((hash(i, 'year') % 100000) / 100000, 1.5))::INTEGER), 1, 1)
     + ((hash(i, 'day') % 365)::INTEGER) END AS released,
   hash(i, 'votes') % 100 < 20 AS is_known,
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' - to_minutes((hash(i, 'fetched') % 300000)::BIGINT) AS answered,
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' - to_minutes((hash(i, 'fetched') % 300000)::BIGINT)
+    AS answered,
   format('tt{:07d}', i) AS imdb
 FROM range(1, $films + 1) AS numbers(i)
 """
@@ -81,7 +82,8 @@ SELECT i AS tmdb_id, {_YEAR} AS release_year,
   CASE WHEN is_known THEN substr(md5(i::VARCHAR), 1, 11) END AS trailer_youtube_key,
   '/' || substr(md5(i::VARCHAR), 1, 27) || '.jpg' AS poster_path,
   CASE WHEN is_known THEN '/' || substr(md5(i::VARCHAR), 3, 27) || '.jpg' END AS backdrop_path,
-  md5(i::VARCHAR) AS stable_fingerprint, answered AS fetched_at, answered AS changed_at, NULL AS gone_at
+  md5(i::VARCHAR) AS stable_fingerprint, answered AS fetched_at, answered AS changed_at,
+  NULL AS gone_at
 FROM films""",
     OMDB_RATINGS: f"""
 SELECT imdb AS imdb_id, i AS tmdb_id, {_YEAR} AS release_year, {_TITLE} AS title,
@@ -96,7 +98,8 @@ SELECT imdb AS imdb_id, i AS tmdb_id, {_YEAR} AS release_year, {_TITLE} AS title
 FROM films WHERE h % 10 < 6 AND hash(i, 'rated') % 10 < 7""",
     REFRESH_HISTORY: """
 SELECT CASE WHEN round = 2 THEN 'omdb' ELSE 'tmdb' END AS source, i AS tmdb_id,
-  CASE WHEN h % 10 < 6 THEN imdb END AS imdb_id, answered - to_days((round * 60)::INTEGER) AS fetched_at,
+  CASE WHEN h % 10 < 6 THEN imdb END AS imdb_id,
+  answered - to_days((round * 60)::INTEGER) AS fetched_at,
   'row' AS outcome, NULL AS detail,
   CASE WHEN round = 0 AND h % 7 = 0 THEN ['overview'] ELSE [] END AS changed_fields,
   round = 1 AS is_first, (h % 1000) / 50 AS popularity, h % 500 AS vote_count,
