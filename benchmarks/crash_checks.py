@@ -100,17 +100,11 @@ def tables_differ(one: CrashWorld, other: CrashWorld) -> int:
             for column in TABLES[name].columns
             if column.type is not ColumnType.TIMESTAMPTZ and column.name not in _WORDS_OF_TIME
         )
+        files = f"{other.mirror.as_posix()}/{name}/*/part.parquet"
+        mirror = f"read_parquet('{files}', hive_partitioning = true, hive_types_autocast = false)"
         wanted, found, mirrored = (
             _rows(world, f"SELECT {columns} FROM {source} ORDER BY ALL")
-            for world, source in (
-                (one, name),
-                (other, name),
-                (
-                    other,
-                    f"read_parquet('{other.mirror.as_posix()}/{name}/*/part.parquet', "
-                    "hive_partitioning = true, hive_types_autocast = false)",
-                ),
-            )
+            for world, source in ((one, name), (other, name), (other, mirror))
         )
         differing += (wanted != found) + (found != mirrored)
     return differing

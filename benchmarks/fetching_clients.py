@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
+from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.request_budget import ServiceLimits
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
@@ -77,7 +78,7 @@ def ours(orders: Orders) -> int:
         )  # fmt: skip
         async with client as tmdb:
             report = await collect(orders.until_the_end(), tmdb.movie, concurrency=CONNECTIONS)
-        return len(report.rows)
+        return report.counts[FetchOutcome.ROW]
 
     return asyncio.run(work())
 

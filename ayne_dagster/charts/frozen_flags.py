@@ -50,8 +50,8 @@ class FlagFigures:
             for name in ("tmdb_due_at", "omdb_due_at")
         }
         return cls(
-            awake=Counter(frozen_flags["age_band"][~is_frozen].value_counts().to_dict()),
-            asleep=Counter(frozen_flags["age_band"][is_frozen].value_counts().to_dict()),
+            awake=Counter(frozen_flags["age_band"][~is_frozen].tolist()),
+            asleep=Counter(frozen_flags["age_band"][is_frozen].tolist()),
             due_at_tmdb=due["tmdb_due_at"],
             due_at_omdb=due["omdb_due_at"],
             overdue=int((days <= 0).sum()),

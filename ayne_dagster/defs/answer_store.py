@@ -14,8 +14,8 @@ import pandas as pd
 
 from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.rederiving import rederived_rows
+from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.refreshing import FilmAnswer, apply_answers
 from ayne_dagster.domain.tables import QUARANTINED_ANSWERS, REFRESH_HISTORY, REFRESH_STATE
 from ayne_dagster.domain.tables.contract import TableContract

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ayne_dagster.domain.discovery_plan import Sighting, WalkScope, discovered_rows
+from ayne_dagster.domain.exported_ids import exported_sightings
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, DISCOVERY_WALKS
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
@@ -76,6 +77,10 @@ class DiscoveryBatches:
     def add_listed(self, films: Iterable[Mapping[str, Any]]) -> None:
         """Take in films of the lists, of whatever year: whoever is on a list is known."""
         self._seen.extend((film["list_name"], film, film["seen_at"]) for film in films)
+
+    def add_exported(self, ids: Iterable[Mapping[str, Any]]) -> None:
+        """Take in films that only TMDB's export of ids knows; they have no date yet."""
+        self._seen.extend(exported_sightings(ids))
 
     async def add(self, year: str, walk: "DiscoverWalk", walked_at: datetime) -> None:
         """Take in a finished year; write where enough rows have come together.

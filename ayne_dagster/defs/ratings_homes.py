@@ -3,6 +3,7 @@
 Lives here: the step before ratings are asked for. No request is sent for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,7 +31,7 @@ class RatingsMoved:
         return {"ratings that followed their film": self.rehomed, "ratings without film": self.left}
 
 
-def bring_ratings_home(fetching: Fetching, years: list[str], *, run_id: str) -> RatingsMoved:
+def bring_ratings_home(fetching: Fetching, years: Sequence[str], *, run_id: str) -> RatingsMoved:
     """Move what has to be moved into or out of these years.
 
     Args:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
@@ -115,7 +115,7 @@ class RefreshReport:
 
 def refresh(
     how: SourceOfRows,
-    years: list[str],
+    years: Sequence[str],
     *,
     is_forced: bool,
     limit: int | None,
@@ -266,7 +266,7 @@ def _body(result: FetchResult) -> str | None:
 
 
 def _planned(
-    how: SourceOfRows, years: list[str], is_forced: bool, fetching: Fetching
+    how: SourceOfRows, years: Sequence[str], is_forced: bool, fetching: Fetching
 ) -> pd.DataFrame:
     """The films to ask for, the most urgent first."""
     source, queries = how.table.source, fetching.queries

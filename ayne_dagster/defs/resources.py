@@ -72,4 +72,6 @@ def resources() -> dg.Definitions:
     In process by default: a run over 20 years costs 0.4 s a year, a process per year 8 s.
     """
     settings = load_settings()
-    return dg.Definitions(resources=build_resources(settings), executor=dg.in_process_executor)
+    return dg.Definitions(
+        resources=build_resources(settings, utc_now), executor=dg.in_process_executor
+    )

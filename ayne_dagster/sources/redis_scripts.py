@@ -16,7 +16,7 @@ local LONGEST_PAUSE, RECOVERY = {rules.LONGEST_PAUSE_SECONDS}, {rules.RECOVERY_S
 local SLOWEST, LONGEST_NAP = {rules.SLOWEST_SHARE}, {rules.LONGEST_NAP_SECONDS}
 local MISSED, GRAIN = {rules.MISSED_SECONDS}, {rules.CLOCK_GRAIN_SECONDS}
 """
-    + """
+    """
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')

@@ -6,12 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ayne_dagster.domain.exported_ids import with_exported_ids
-from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.release_years import UNDATED
-from ayne_dagster.domain.tables import DISCOVERED_MOVIES, TMDB_DETAILS
+from ayne_dagster.domain.tables import TMDB_DETAILS
 from ayne_dagster.storage.bulk_queries import BulkQueries
-from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.defs.world import World, requests_served
 from ayne_dagster_tests.storage.film_rows import detailed, put
@@ -82,14 +79,18 @@ def test_an_export_that_cannot_be_had_fails_and_says_which_days_were_asked_for(w
 def test_a_film_only_the_export_knows_is_fetched_and_moves_to_its_year(empty_world: World):
     assert empty_world.run("bulk_files", None).success
     bulk = BulkQueries(Warehouse(empty_world.database))
-    ids = bulk.ids_never_discovered(3)
-    rows = with_exported_ids(empty_frame(DISCOVERED_MOVIES), ids, [UNDATED])
-    write_batch(bulk.warehouse, DISCOVERED_MOVIES, rows, years=[UNDATED], purpose="a test")
-    assert not {film["tmdb_id"] for film in ids} & {
-        film["tmdb_id"] for film in bulk.ids_never_discovered(500)
-    }
-    run = empty_world.run("collect", (UNDATED, UNDATED), assets=["tmdb_details"])
+    ids = bulk.ids_never_discovered(500)
+    run = empty_world.run("collect", (UNDATED, UNDATED), EXPORT__LIMIT_PER_RUN="3")
     assert run.success, run.failure_words()
+    listed = {film[0] for film in empty_world.rows("SELECT tmdb_id FROM movie_lists")}
+    added = {
+        film[0]
+        for film in empty_world.rows(
+            "SELECT tmdb_id FROM discovered_movies WHERE list_contains(sources, 'export')"
+        )
+    }
+    assert len(added - listed) == 3
+    assert added <= {film["tmdb_id"] for film in ids}
     found = empty_world.rows("SELECT tmdb_id, release_year, year(release_date) FROM tmdb_details")
-    assert {film_id for film_id, *_ in found} == {film["tmdb_id"] for film in ids}
+    assert added <= {film_id for film_id, *_ in found}
     assert all(year == str(released) for _, year, released in found)

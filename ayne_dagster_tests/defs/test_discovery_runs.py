@@ -30,7 +30,9 @@ def discover(world: World, journal: MemoryJournal, **overrides: str) -> dict[str
     """Discover the years of the world; the figures of `discovered_movies`."""
     with world.environment(overrides), _pictures(False):
         resources = dict(build_resources(load_settings()))
-        resources["services"] = replace(resources["services"], journal=journal)
+        fetching = resources["fetching"]
+        services = replace(fetching.services, journal=journal)
+        resources["fetching"] = replace(fetching, services=services)
         assets: list[Any] = [movie_lists, discovered_movies]
         result = dg.materialize(
             assets,

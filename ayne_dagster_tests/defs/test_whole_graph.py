@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,7 @@ def test_mistake_3_films_freeze_after_counted_refreshes_without_a_change(world: 
             years=(PAST, PAST),
             config={"tmdb_details": {"force": True}, "omdb_ratings": {"force": True}},
             REFRESH__FROZEN_AFTER_CYCLES="2",
+            at=datetime.now(UTC) + timedelta(days=2 * cycles),
         )
         assert run.success, run.failure_words()
         assert run.figures("frozen_flags")["frozen"] == (films if cycles == 2 else 0)

@@ -19,10 +19,12 @@ from ayne_dagster.defs.run_config import DiscoveryConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.discovery_plan import WalkScope, years_to_walk
+from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
 from ayne_dagster.sources.all_or_none import all_or_none
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
 from ayne_dagster.sources.progress import stage
+from ayne_dagster.storage.bulk_queries import BulkQueries
 from ayne_dagster.storage.discovery_queries import (
     best_known_films,
     films_per_month,
@@ -40,9 +42,10 @@ _YEARS_AT_ONCE = 4
         kinds={"tmdb", "duckdb"},
         description="TMDB's discover is walked year by year in windows of dates, so that no film "
         "is lost to the 500-page limit, and counted until every film is seen; films on the five "
-        "lists are added, of whatever year. Finished years are written at once. A year is walked "
-        "again when its last walk is too old or was narrower than what is asked for now. What "
-        "could not be seen stands in `discovery_walks`.",
+        "lists are added, of whatever year, and with `undated` those that only `tmdb_ids` knows. "
+        "Finished years are written at once. A year is walked again when its last walk is too old "
+        "or was narrower than what is asked for now. What could not be seen stands in "
+        "`discovery_walks`.",
     ),
     deps=[movie_lists],
 )
@@ -91,6 +94,12 @@ def _discover(
     )
     batches = _batches(fetching, scope, purpose)
     batches.add_listed(queries.listed_films())
+    export = fetching.settings.export
+    if export.is_enabled and UNDATED in years:
+        known_to_export = BulkQueries(queries.warehouse)
+        batches.add_exported(
+            known_to_export.ids_never_discovered(export.limit_per_run, export.min_popularity)
+        )
     if due:
         return asyncio.run(_walk(services, due, scope, batches)), batches
     batches.store()

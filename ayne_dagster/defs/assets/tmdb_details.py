@@ -15,7 +15,6 @@ from ayne_dagster.defs.refreshes import SourceOfRows, refresh
 from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
-
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.release_years import release_year_of
 from ayne_dagster.domain.tables import TMDB_DETAILS
