@@ -195,7 +195,7 @@ def _notes(taken: dict[str, list[Run]]) -> list[str]:
     """What the columns say, and the worst runs of ours: a median hides them."""
     lines = [
         "share: of the allowed rate; per film: requests; busiest: requests in 1 s; lost: given up",
-        "fairness: slowest process by fastest; tmdbsimple: a method a part, or `info` with all parts",
+        "fairness: slowest process by fastest; tmdbsimple: a call a part, or one with all",
         "asyncio.gather: httpx, 20 connections, 6 tries a film, waits as it is told to",
     ]
     for plan in PLANS[:2]:
