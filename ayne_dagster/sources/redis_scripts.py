@@ -9,14 +9,14 @@ Argument 1 is the time in seconds since 1970, or empty for Redis's own.
 
 from ayne_dagster.sources import budget_rules as rules
 
-_PRELUDE = (
-    f"""
+_NUMBERS = f"""
 local EARLY, LEASE, POLL = {rules.EARLY_SECONDS}, {rules.LEASE_SECONDS}, {rules.PLACE_POLL_SECONDS}
 local LONGEST_PAUSE, RECOVERY = {rules.LONGEST_PAUSE_SECONDS}, {rules.RECOVERY_SECONDS}
 local SLOWEST, LONGEST_NAP = {rules.SLOWEST_SHARE}, {rules.LONGEST_NAP_SECONDS}
 local MISSED, GRAIN = {rules.MISSED_SECONDS}, {rules.CLOCK_GRAIN_SECONDS}
 """
-    """
+
+_READING = """
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -78,10 +78,10 @@ local function places_held(asker)
   return is_alive and asker.places or 0
 end
 """
-)
 
 ASK = (
-    _PRELUDE
+    _NUMBERS
+    + _READING
     + """
 local holder, held, per_second = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local quota, max_connections = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -146,7 +146,8 @@ return {'go', '0', day, used + 1, is_over}
 )
 
 TELL = (
-    _PRELUDE
+    _NUMBERS
+    + _READING
     + """
 local me = read_askers()[ARGV[2]] or {ticket = 0, due_at = 0}
 keep_asker(ARGV[2], tonumber(ARGV[3]), me.ticket, me.due_at)
@@ -155,7 +156,8 @@ return 1
 )
 
 PAUSE = (
-    _PRELUDE
+    _NUMBERS
+    + _READING
     + """
 local _, paused_until = read_pace()
 if paused_until > now + LONGEST_PAUSE + GRAIN then paused_until = 0 end
@@ -167,7 +169,8 @@ return 1
 MARK_OVER = "redis.call('HSET', KEYS[3], ARGV[2] .. ':over', 1) return 1"
 
 READ = (
-    _PRELUDE
+    _NUMBERS
+    + _READING
     + """
 local next_send_at, paused_until = read_pace()
 local _, used, is_over = read_used()

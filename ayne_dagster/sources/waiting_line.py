@@ -60,6 +60,7 @@ class SharedBudget(ABC):
         self._renewal: asyncio.Task[None] | None = None
         # For calls that wait: the event loop must not wait with them.
         self._thread: ThreadPoolExecutor | None = None
+        self._thread_pid = 0
 
     @asynccontextmanager
     async def turn(self, service: str) -> AsyncIterator[Turn]:
@@ -92,9 +93,9 @@ class SharedBudget(ABC):
             with suppress(RuntimeError):  # its event loop is closed
                 self._renewal.cancel()
             self._renewal = None
-        if self._thread is not None:
+        if self._thread is not None and self._thread_pid == os.getpid():
             self._thread.shutdown()
-            self._thread = None
+        self._thread = None
         with self._lock:
             self._let_go()
 
@@ -184,8 +185,10 @@ class SharedBudget(ABC):
         try:
             return work(False)
         except Busy:
-            if self._thread is None or self._holder_pid not in (0, os.getpid()):
+            # A thread does not cross a fork: the child starts its own.
+            if self._thread is None or self._thread_pid != os.getpid():
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="request-budget")
+                self._thread_pid = os.getpid()
             future = self._thread.submit(work, True)
             try:
                 return await asyncio.shield(asyncio.wrap_future(future))

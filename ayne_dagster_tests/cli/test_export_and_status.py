@@ -1,13 +1,17 @@
 """`ayne export` writes whole files or none; `ayne status` answers on nothing and on data."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ayne_dagster.cli.errors import is_expected
+from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.tables import ASSET_TABLES, DISCOVERED_MOVIES
+from ayne_dagster.settings import load_settings
 from ayne_dagster_tests.cli.conftest import Invoke
 
 
@@ -100,6 +104,32 @@ def test_status_as_json_on_nothing_counts_zero(invoke: Invoke):
     budgets = {one["service"]: one for one in said["budgets"]}
     assert budgets["omdb"]["left_today"] == budgets["omdb"]["daily_quota"] == 950
     assert budgets["tmdb"]["daily_quota"] is None
+
+
+def test_status_shows_the_pace_after_a_complaint_and_the_requests_under_way(invoke: Invoke):
+    async def send_and_hear_a_complaint() -> dict:
+        budget = Services(load_settings(), lambda: datetime.now(UTC)).budget()
+        async with budget.turn("tmdb"):
+            await budget.slow_down("tmdb", 30)
+            said = json.loads(invoke("status", "--json", "--runs", "0").stdout)
+        budget.close()
+        return {one["service"]: one for one in said["budgets"]}["tmdb"]
+
+    tmdb = asyncio.run(send_and_hear_a_complaint())
+    assert (tmdb["used_today"], tmdb["places_in_use"], tmdb["places"]) == (1, 1, 10)
+    assert (tmdb["requests_per_second"], tmdb["pace_now"]) == (20, 0)
+    assert datetime.fromisoformat(tmdb["slowed_until"]) > datetime.now(UTC)
+    shown = invoke("status", "--runs", "0").output
+    assert "0, slowed until" in " ".join(shown.split())
+
+
+def test_redis_without_its_address_names_the_setting(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("BUDGET__BACKEND", "redis")
+    result = invoke("status")
+    assert result.exit_code != 0
+    assert "BUDGET__REDIS_URL is not set" in str(result.exception)
 
 
 def test_status_on_data_counts_rows(invoke: Invoke, database: Path):
