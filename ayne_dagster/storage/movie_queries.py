@@ -83,7 +83,7 @@ class MovieQueries:
             One row per film with what is needed to ask: `tmdb_id`, `imdb_id`, `release_year`,
             `popularity`, `<source>_not_found_since`, `due_at`; of TMDB `etag`, of OMDb
             `ratings_tmdb_id` and `ratings_release_year` (whose row the ratings are). Texts are
-            Arrow-backed: a million films take 150 MB less than as Python objects.
+            Arrow-backed, not Python objects.
         """
         sql, parameters = due_query(source, years, now, policy, limit=limit, force=force)
         with self._reading() as (connection, tables):

@@ -9,7 +9,13 @@ from ayne_dagster.domain.fingerprints import stable_fields, stable_fingerprint
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refreshing import FilmAnswer, Refreshed, apply_answers
-from ayne_dagster.domain.tables import OMDB_RATINGS, REFRESH_HISTORY, REFRESH_STATE, TMDB_DETAILS
+from ayne_dagster.domain.tables import (
+    OMDB_RATINGS,
+    QUARANTINED_ANSWERS,
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+    TMDB_DETAILS,
+)
 from ayne_dagster.domain.tables.contract import ColumnType, TableContract
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -267,3 +273,61 @@ def test_mistake_9_an_unknown_budget_stays_unknown_beside_what_was_reported():
     zero = apply(answer(ROW, row=details(7, budget_usd=0))).rows
     with pytest.raises(ValueError, match="budget_usd: 1 rows below 1"):
         check_frame(zero, TMDB_DETAILS)
+
+
+def test_unchanged_touches_the_row_and_counts_a_cycle():
+    """A 304 is an answer: without a trace of it the film would be asked for again at once."""
+    before = stored(details(7, popularity=9.0), gone_at=THEN)
+    made = apply(answer(FetchOutcome.UNCHANGED), known={7: before}, states={7: state()})
+    assert made.rows.to_dict("records") == [{**before, "fetched_at": NOW, "gone_at": None}]
+    assert made.states["unchanged_cycles"].tolist() == [1]
+    line = made.history.iloc[0]
+    assert (line["outcome"], line["changed_fields"], line["popularity"]) == ("unchanged", [], 9.0)
+    assert check_frame(made.history, REFRESH_HISTORY).num_rows == 1
+    assert check_frame(made.states, REFRESH_STATE).num_rows == 1
+
+
+def test_unchanged_against_a_row_we_do_not_have_says_nothing():
+    made = apply(answer(FetchOutcome.UNCHANGED))
+    assert (len(made.rows), len(made.history), len(made.states)) == (0, 0, 0)
+
+
+def test_an_unusable_answer_is_kept_in_quarantine_and_cut():
+    made = apply(answer(FetchOutcome.UNUSABLE, detail="not JSON", body="<" * 99_999))
+    [kept] = check_frame(made.quarantined, QUARANTINED_ANSWERS).to_pylist()
+    assert (kept["service"], kept["request_key"], kept["tmdb_id"]) == ("tmdb", "7", 7)
+    assert (kept["reason"], kept["answered_at"], len(kept["body"])) == ("not JSON", NOW, 20_000)
+
+
+def test_films_that_share_an_imdb_id_share_its_quarantined_answer():
+    wrong = [
+        FilmAnswer(number, "tt0000007", FetchOutcome.UNUSABLE, NOW, body='{"imdbID": "tt1"}')
+        for number in (7, 8)
+    ]
+    made = apply_omdb(*wrong)
+    assert check_frame(made.quarantined, QUARANTINED_ANSWERS).num_rows == 1
+    assert made.states["tmdb_id"].tolist() == [7, 8]
+
+
+def test_an_answer_for_another_imdb_id_starts_a_new_count():
+    before = state(source="omdb", imdb_id="tt0000001", unchanged_cycles=5)
+    made = apply_omdb(answer(ROW, 7, ratings("tt0000007", 7)), states={7: before})
+    row = made.states.iloc[0]
+    assert (row["imdb_id"], row["unchanged_cycles"]) == ("tt0000007", 0)
+    assert row["last_change_at"] == NOW
+
+
+def test_an_answer_that_was_counted_before_comes_to_nothing():
+    """A journal read again after a crash counted refreshes twice and froze films early."""
+    known, again = {7: stored(details(7), at=NOW)}, state(answered_at=NOW)
+    made = apply(answer(ROW, row=details(7, title="Late")), known=known, states={7: again})
+    assert (len(made.rows), len(made.history), len(made.states)) == (0, 0, 0)
+    assert (made.changed, made.first) == (0, 0)
+
+
+def test_a_film_that_never_had_a_row_is_gone_too():
+    since = NOW - timedelta(days=2)
+    before = state(outcome="not_found", not_found_since=since, answered_at=since, last_row_at=None)
+    made = apply(answer(FetchOutcome.NOT_FOUND), states={7: before})
+    assert made.rows.empty
+    assert made.states["gone_at"].tolist() == [NOW]

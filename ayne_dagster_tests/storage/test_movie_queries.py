@@ -109,7 +109,7 @@ def test_a_film_not_found_once_is_asked_for_again_and_gone_after_twice(
     warehouse: Warehouse, queries: MovieQueries
 ) -> None:
     """A single 404 may be a ghost; two a day apart are the truth."""
-    lost = {"first_seen_at": days_ago(400), "last_seen_at": days_ago(300)}
+    lost: dict[str, Any] = {"first_seen_at": days_ago(400), "last_seen_at": days_ago(300)}
     put(warehouse, DISCOVERED_MOVIES, *(discovered(number, **lost) for number in (1, 2, 3, 4)))
     put(
         warehouse, REFRESH_HISTORY,

@@ -16,6 +16,7 @@ from ayne_dagster.domain.tables import (
     REFRESH_STATE,
     TMDB_DETAILS,
 )
+from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.refresh_states import rebuild_refresh_state
 from ayne_dagster.storage.table_writes import delete_rows
@@ -117,7 +118,9 @@ def test_a_corrected_imdb_id_is_asked_for_at_once_and_the_old_ratings_leave(
 
     qualified = warehouse.qualified(OMDB_RATINGS.name)
     keys = pa.table({"imdb_id": ["tt0000001", "tt0000002", "tt9999999"]})
-    put(warehouse, QUARANTINED_ANSWERS, *ratings_that_leave([leaving]).to_dict("records"))
+    write_batch(
+        warehouse, QUARANTINED_ANSWERS, ratings_that_leave([leaving]), years=None, purpose="a test"
+    )
     with warehouse.writing("a test") as connection, transaction(connection):
         report = delete_rows(
             connection, OMDB_RATINGS, qualified, keys,

@@ -197,7 +197,9 @@ def test_rows_that_are_there_take_the_default_of_a_gained_column(
     write(warehouse, MERGED, films("2001", 1), "2001")
     gained = Column("gained", type_, "New.", nullable=False, default=default)  # pyright: ignore[reportArgumentType]
     later = films_contract(WriteMode.MERGE, more=[gained])
-    write(warehouse, later, films("2001", 2).assign(gained=[stored]), "2001")
+    write(
+        warehouse, later, films("2001", 2).assign(gained=pd.Series([stored], dtype=object)), "2001"
+    )
     assert column(warehouse, later, "gained") == [stored, stored]
     with (
         pytest.raises(duckdb.ConstraintException),
