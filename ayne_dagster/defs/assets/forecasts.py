@@ -1,5 +1,7 @@
 """`forecasts`: what each film of the year is expected to earn."""
 
+from collections import Counter
+
 import dagster as dg
 import pandas as pd
 
@@ -44,9 +46,7 @@ def forecasts(
         if frames
         else pd.DataFrame(columns=columns, dtype=object)
     )
-    add_partition_row_counts(
-        context, context.asset_key, frame["release_year"].value_counts().to_dict()
-    )
+    add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"]))
     return dg.MaterializeResult(
         value=frame,
         metadata={
