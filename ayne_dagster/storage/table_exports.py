@@ -6,6 +6,7 @@ from typing import Any
 
 from ayne_dagster.domain.tables.contract import ColumnType, TableContract
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.parquet_mirror import ROW_GROUP_ROWS
 from ayne_dagster.storage.warehouse import Warehouse, table_names
 
 _LISTS = (ColumnType.BIGINT_LIST, ColumnType.VARCHAR_LIST)
@@ -37,7 +38,7 @@ def export_table(
     """
     if target.suffix == ".parquet":
         columns = [f'"{column.name}"' for column in contract.columns]
-        options = "FORMAT parquet, COMPRESSION zstd"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
     elif target.suffix == ".csv":
         columns = [
             f"array_to_string(\"{c.name}\", '|') AS \"{c.name}\"" if c.type in _LISTS

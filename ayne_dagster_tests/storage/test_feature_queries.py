@@ -1,6 +1,7 @@
 """Features of groups of years, read through queries, are those of all years at once."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,11 @@ def some_films() -> pd.DataFrame:
     frame.loc[rng.random(FILMS) < 0.4, "revenue_usd"] = None
     frame.loc[rng.random(FILMS) < 0.05, "revenue_usd"] = 7
     frame["collection_id"] = [int(n) if n < 15 else None for n in rng.integers(1, 60, FILMS)]
-    return details(*frame.to_dict("records"), film(FILMS + 1, release_date=None))
+    return details(*plain_rows(frame), film(FILMS + 1, release_date=None))
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_features_of_groups_equal_those_of_all_years_to_the_last_bit(
 ) -> None:
     """A rounding that depends on who else is asked about would retrain every model."""
     films = some_films()
-    rows = [row_of(TMDB_DETAILS, **row) for row in films.to_dict("records")]
+    rows = [row_of(TMDB_DETAILS, **row) for row in plain_rows(films)]
     put(queries.warehouse, TMDB_DETAILS, *rows)
     years = all_years(films)
     whole = build_features(films, years)
@@ -47,7 +52,7 @@ def test_features_of_groups_equal_those_of_all_years_to_the_last_bit(
     parts = [build_features(queries.details(group), group, past) for group in groups]
     together = pd.concat(parts, ignore_index=True).sort_values("tmdb_id", ignore_index=True)
     pd.testing.assert_frame_equal(together, whole, check_exact=True)
-    for name in [name for name in whole if name.endswith("_history_log")]:
+    for name in [name for name in whole.columns if name.endswith("_history_log")]:
         assert whole[name].notna().any(), name
     assert whole["is_sequel"].any()
 
