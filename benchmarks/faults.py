@@ -9,6 +9,7 @@ aside. Before that, each fault of the mixture alone shows what it costs.
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -70,11 +71,11 @@ class Day:
     tables: dict[str, list[tuple[Any, ...]]]
 
     def differences(self, other: "Day") -> dict[str, int]:
-        """Rows of each table that are in one of the two and not in the other."""
+        """Rows of each table that are missing or other in one of the two."""
         return {
-            name: len(set(map(repr, rows)) ^ set(map(repr, other.tables[name])))
-            + abs(len(rows) - len(other.tables[name]))
+            name: max((ours - theirs).total(), (theirs - ours).total())
             for name, rows in self.tables.items()
+            for ours, theirs in [(Counter(map(repr, rows)), Counter(map(repr, other.tables[name])))]
         }
 
 

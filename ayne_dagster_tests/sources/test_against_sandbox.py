@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from ayne_dagster.domain.outcomes import FetchOutcome
+from ayne_dagster.sandbox.faults.plan_files import read_plan
 from ayne_dagster.sources.collecting import CollectReport, collect
 from ayne_dagster.sources.discovery import DiscoverWalk
 from ayne_dagster.sources.failures import BadCredential
@@ -196,3 +197,40 @@ def test_no_film_of_thousands_is_missed_although_pages_drift(
     seed: int, films: int, years: range, min_votes: int
 ) -> None:
     drifting_years(seed=seed, films=films, years=years, min_votes=min_votes)
+@pytest.mark.slow
+def test_a_rough_day_leaves_the_same_rows_as_a_quiet_one(tmp_path: Path) -> None:
+    """Real sockets, real waits: one request in three fails, and no film is poorer for it."""
+    plan = read_plan("rough_day")
+    quiet, calm = rows_of_a_day(tmp_path / "quiet.sqlite", None)
+    rough, met = rows_of_a_day(tmp_path / "rough.sqlite", plan)
+    assert len(quiet) > 50
+    assert rough == quiet
+    assert calm == {}
+    assert {"server_error", "too_many_requests", "damaged_body"} <= set(met)
+
+
+def rows_of_a_day(
+    ledger: Path, plan: dict[str, Any] | None
+) -> tuple[dict[Any, Any], dict[str, int]]:
+    """Rows of all films by id, times aside, and the faults that were met."""
+    settings = config.SandboxConfig(
+        films=60, tmdb_requests_per_second=0, frozen_world=True, as_of="2026-01-01", faults=plan
+    )
+    rows: dict[Any, Any] = {}
+
+    def gather(batch: list[FetchResult]) -> None:
+        rows.update((r.key, {**(r.row or {}), "fetched_at": None}) for r in batch)
+
+    async def run(sandbox: Any, budget: RequestBudget) -> CollectReport:
+        ids = [row["tmdb_id"] for row in found]
+        async with tmdb_client(sandbox, budget) as tmdb:
+            return await collect(ids, tmdb.movie, concurrency=6, on_results=gather)
+
+    with server.running_sandbox(settings) as sandbox:
+        budget = SqliteRequestBudget(ledger, {"tmdb": ServiceLimits()}, now=now)
+        found = discover(sandbox, budget).rows
+        report = asyncio.run(run(sandbox, budget))
+        budget.close()
+        assert report.counts == {FetchOutcome.ROW: len(found)}
+        assert report.stopped_by is None
+        return rows, sandbox.stats()["faults"]
