@@ -7,9 +7,8 @@ storing an answer does (`answer_store.py`).
 from collections.abc import Sequence
 
 from ayne_dagster.defs.answer_store import StoreReport, in_commits
-from ayne_dagster.defs.assets.omdb_ratings import OMDB_TABLE
-from ayne_dagster.defs.assets.tmdb_details import TMDB_TABLE
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.source_tables import OMDB_TABLE, TMDB_TABLE
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.sources.progress import stage
 

@@ -28,7 +28,7 @@ def stored_result(
     figures: Mapping[str, Any],
     *,
     columns: Sequence[str],
-    plot: Callable[[pd.DataFrame], bytes],
+    plot: Callable[[pd.DataFrame, int], bytes],
     plot_name: str,
     check_results: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult:
@@ -40,22 +40,22 @@ def stored_result(
         queries: The warehouse.
         figures: Metadata of its own.
         columns: Columns the plot and the preview need.
-        plot: Makes a PNG of rows.
+        plot: Makes a PNG of rows, which may be a sample of so many.
         plot_name: What the plot shows.
         check_results: Checks it made itself.
     """
     years = context.partition_keys
-    add_partition_row_counts(
-        context, context.asset_key, partition_row_counts(queries, contract, years)
-    )
+    counts = partition_row_counts(queries, contract, years)
+    add_partition_row_counts(context, context.asset_key, counts)
+    stored = sum(counts.values())
     rows = sampled_partitions(queries, contract, years, columns)
     return dg.MaterializeResult(
         metadata={
             "dagster/table_name": f"{queries.warehouse.schema}.{contract.name}",
             "dagster/storage_kind": "duckdb",
             **figures,
-            plot_name: inline_image(plot(rows), plot_name),
-            "preview": preview(rows),
+            plot_name: inline_image(plot(rows, stored), plot_name),
+            "preview": preview(rows, of=stored),
         },
         check_results=check_results,
     )

@@ -223,7 +223,7 @@ def write_batch(
 
     def mirror_changes(connection: Any) -> None:
         for table, report in reports.items():
-            if mirror is not None and not is_mirrored_later:
+            if mirror is not None and table.is_mirrored and not is_mirrored_later:
                 qualified = warehouse.qualified(table.name)
                 mirror.write(connection, table, qualified, report.touched_years)
 
@@ -241,7 +241,7 @@ def write_batch(
             if leaving is not None and stored[contract]:
                 reports[contract] += leaving.delete(connection, contract, warehouse)
             for table, report in reports.items():
-                if mirror is not None and report.is_changed:
+                if mirror is not None and table.is_mirrored and report.is_changed:
                     mirror.owe(table, report.touched_years)
     return reports[contract]
 
@@ -280,18 +280,22 @@ def load_frame(
     )
     if not warehouse.exists:
         raise missing
-    names = ", ".join(f'"{column.name}"' for column in chosen)
     qualified = warehouse.qualified(contract.name)
-    sql = f"SELECT {names} FROM {qualified}"
-    parameters: list[Any] = []
+    where, parameters = "", []
     if years is not None and contract.year_column:
-        sql += f' WHERE "{contract.year_column}" IN (SELECT unnest(?))'
-        parameters.append(list(years))
+        where = f' WHERE "{contract.year_column}" IN (SELECT unnest(?))'
+        parameters = [list(years)]
     # Opening the file costs more than reading a year: one connection for both questions.
     with warehouse.reading() as connection:
-        if not stored_columns(connection, qualified):
+        stored = stored_columns(connection, qualified)
+        if not stored:
             raise missing
-        frame = connection.execute(sql, parameters).df()
+        # A column the contract has gained stands in the table after its next write.
+        names = ", ".join(
+            f'"{c.name}"' if c.name in stored else f'NULL::{c.type.value} AS "{c.name}"'
+            for c in chosen
+        )
+        frame = connection.execute(f"SELECT {names} FROM {qualified}{where}", parameters).df()
     nullable = {
         ColumnType.BIGINT: "Int64",
         ColumnType.INTEGER: "Int32",

@@ -197,6 +197,8 @@ def test_no_film_of_thousands_is_missed_although_pages_drift(
     seed: int, films: int, years: range, min_votes: int
 ) -> None:
     drifting_years(seed=seed, films=films, years=years, min_votes=min_votes)
+
+
 @pytest.mark.slow
 def test_a_rough_day_leaves_the_same_rows_as_a_quiet_one(tmp_path: Path) -> None:
     """Real sockets, real waits: one request in three fails, and no film is poorer for it."""

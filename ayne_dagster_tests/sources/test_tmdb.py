@@ -57,7 +57,7 @@ def test_a_film_is_one_request_with_everything_appended() -> None:
         "credits,keywords,videos,similar,external_ids,release_dates"
     )
     assert result.row is not None
-    later = {"release_year", "stable_fingerprint", "changed_at", "gone_at"}
+    later = {"release_year", "stable_fingerprint", "changed_at", "gone_at", "etag"}
     assert set(result.row) == set(TMDB_DETAILS.column_names) - later
     assert result.payload == movie_body()
 

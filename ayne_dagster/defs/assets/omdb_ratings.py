@@ -1,41 +1,23 @@
 """`omdb_ratings`: ratings, votes, US box office and awards, by imdb id."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 import dagster as dg
 
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
-from ayne_dagster.defs.answer_store import SourceTable
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.ratings_homes import bring_ratings_home
 from ayne_dagster.defs.refreshes import RefreshReport, SourceOfRows, refresh
 from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.services import Services
+from ayne_dagster.defs.source_tables import OMDB_TABLE
 from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.domain.outcomes import FetchOutcome, Source
+from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.domain.tables import OMDB_RATINGS
 from ayne_dagster.sources.failures import BadCredential
 
 _SHOWN = ["imdb_id", "release_year", "imdb_rating", "rotten_tomatoes_percent", "metascore"]
 KEY_CHECK = "omdb_key_works"
-
-
-def _complete(row: dict[str, Any], film: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "tmdb_id": film["tmdb_id"], "release_year": film["release_year"]}
-
-
-def _row_of(payload: dict[str, Any], answered_at: datetime) -> dict[str, Any]:
-    # Its HTTP library costs every process that loads definitions; few of them ask a service.
-    from ayne_dagster.sources.omdb import row_of
-
-    return row_of(payload, answered_at)
-
-
-OMDB_TABLE = SourceTable(Source.OMDB, OMDB_RATINGS, _row_of, _complete)
 
 
 @dg.asset(
@@ -86,7 +68,7 @@ def omdb_ratings(
         fetching.queries,
         {**report.metadata(), **moved.metadata()},
         columns=_SHOWN,
-        plot=plot_omdb_ratings,
+        plot=lambda rows, films: plot_omdb_ratings(rows, films=films),
         plot_name="distribution of ratings",
         check_results=[_key_check(context, services, report)],
     )

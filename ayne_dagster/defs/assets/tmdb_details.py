@@ -1,43 +1,21 @@
 """`tmdb_details`: one row per film, all enrichment in one request."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 import dagster as dg
 
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
-from ayne_dagster.defs.answer_store import SourceTable
 from ayne_dagster.defs.assets.discovered_movies import discovered_movies
 from ayne_dagster.defs.fetching import Fetching
-from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.refreshes import SourceOfRows, refresh
 from ayne_dagster.defs.run_config import FetchConfig
+from ayne_dagster.defs.source_tables import TMDB_TABLE
 from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.release_years import release_year_of
 from ayne_dagster.domain.tables import TMDB_DETAILS
 
 _SHOWN = [
     "tmdb_id", "imdb_id", "release_year", "release_date", "runtime_minutes", "overview", "genres",
     "budget_usd", "revenue_usd", "us_certification", "collection_id", "trailer_youtube_key",
 ]  # fmt: skip
-
-
-def _complete(row: dict[str, Any], _film: Mapping[str, Any]) -> dict[str, Any]:
-    keys = release_year_partitions().get_partition_keys()
-    return {**row, "release_year": release_year_of(row["release_date"], keys)}
-
-
-def _row_of(payload: dict[str, Any], answered_at: datetime) -> dict[str, Any]:
-    # Its HTTP library costs every process that loads definitions; few of them ask a service.
-    from ayne_dagster.sources.tmdb import row_of
-
-    return row_of(payload, answered_at)
-
-
-TMDB_TABLE = SourceTable(Source.TMDB, TMDB_DETAILS, _row_of, _complete)
 
 
 @dg.asset(
@@ -80,6 +58,6 @@ def tmdb_details(
         fetching.queries,
         report.metadata(),
         columns=_SHOWN,
-        plot=plot_tmdb_details,
+        plot=lambda rows, films: plot_tmdb_details(rows, films=films),
         plot_name="known fields and revenue by genre",
     )

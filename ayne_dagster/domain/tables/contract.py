@@ -102,6 +102,8 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
+        is_mirrored: Whether people read it in the Parquet mirror; not, where it only serves the
+            platform and would be written whole for a few rows.
         mirror_month_of: Timestamp column by whose month (UTC) an unpartitioned, append-only table
             is mirrored, so that a write touches the files of its own months only.
         newest_by: Timestamp or date column that decides which of two answers wins a merge; an older
@@ -118,6 +120,7 @@ class TableContract:
     rows_may_move: bool = False
     newest_by: str | None = None
     mirror_month_of: str | None = None
+    is_mirrored: bool = True
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):

@@ -60,6 +60,7 @@ REFRESH_STATE = TableContract(
     write_mode=WriteMode.MERGE,
     year_column=None,
     newest_by="answered_at",
+    is_mirrored=False,
     columns=(
         Column(
             "source",
