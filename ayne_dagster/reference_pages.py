@@ -106,7 +106,7 @@ def tables_page() -> str:
         ),
         "",
         f"The first {len(ASSET_TABLES)} are assets of the same name. "
-        + " and ".join(f"`{table.name}`" for table in OPERATION_TABLES)
+        + ", ".join(f"`{table.name}`" for table in OPERATION_TABLES)
         + " are written by assets in the same transaction as their own rows.",
     ]
     for table in tables:

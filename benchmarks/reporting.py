@@ -39,6 +39,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """A table of figures that are no times of two sides.
+
+    Attributes:
+        title: What they say.
+        columns: Their names.
+        lines: One tuple a line, as long as `columns`.
+    """
+
+    title: str
+    columns: Sequence[str]
+    lines: Sequence[Sequence[str | int | float | None]]
+
+
+@dataclass(frozen=True)
 class Goal:
     """One promise and how it went.
 
@@ -62,6 +77,8 @@ class Report:
         rows: The table.
         goals: The promises.
         notes: Further lines shown under the table.
+        figures: Further tables.
+        remarks: Title of the last column, where it does not say what the other side did.
     """
 
     name: str
@@ -70,6 +87,8 @@ class Report:
     rows: Sequence[Row]
     goals: Sequence[Goal]
     notes: Sequence[str] = field(default_factory=tuple)
+    figures: Sequence[Figures] = field(default_factory=tuple)
+    remarks: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -108,18 +127,40 @@ def interleaved_medians(sides: Mapping[str, Prepare], runs: int) -> dict[str, fl
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Show the table, the notes and, last, the verdict in one line."""
+    """Show the tables, the notes and, last, the verdict in one line."""
+    if report.rows:
+        console.print(_times(report))
+    else:
+        console.print(f"{report.name}: {report.setting}", highlight=False, soft_wrap=True)
+    for figures in report.figures:
+        table = Table(title=figures.title, title_justify="left")
+        for index, name in enumerate(figures.columns):
+            table.add_column(name, justify="right" if index else "left")
+        for line in figures.lines:
+            table.add_row(*(_shown(value) for value in line))
+        console.print(table)
+    for note in report.notes:
+        console.print(note, highlight=False, soft_wrap=True)
+    console.print(report.verdict, highlight=False, soft_wrap=True)
+
+
+def _times(report: Report) -> Table:
     table = Table(title=f"{report.name}: {report.setting}", title_justify="left")
     table.add_column("what")
     table.add_column("ours, ms", justify="right")
     table.add_column(f"{report.baseline}, ms", justify="right")
     table.add_column("ratio", justify="right")
-    table.add_column(f"where {report.baseline} did otherwise")
+    table.add_column(report.remarks or f"where {report.baseline} did otherwise")
     for row in report.rows:
         other = "-" if row.baseline_ms is None else f"{row.baseline_ms:.1f}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
         table.add_row(row.what, f"{row.ours_ms:.1f}", other, ratio, row.baseline_was)
-    console.print(table)
-    for note in report.notes:
-        console.print(note, highlight=False, soft_wrap=True)
-    console.print(report.verdict, highlight=False, soft_wrap=True)
+    return table
+
+
+def _shown(value: str | int | float | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else value

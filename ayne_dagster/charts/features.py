@@ -23,15 +23,18 @@ _RANKED = (
     "cast_history_log",
     "collection_history_log",
 )
+PLOTTED_COLUMNS: tuple[str, ...] = (*_INPUTS, "revenue_usd", "is_labelled")
+"""The columns `plot_features` looks at."""
 MINIMUM_FILMS = 20
 """A rank correlation of fewer films is noise."""
 
 
-def plot_features(features: pd.DataFrame) -> bytes:
+def plot_features(features: pd.DataFrame, *, films: int | None = None) -> bytes:
     """Share of films with each input unknown, and rank correlation of inputs with revenue.
 
     Args:
-        features: Rows of `features`.
+        features: Rows of `features`, or a sample of them.
+        films: Of how many films they are a sample; the title says so.
 
     Returns:
         A PNG; of an empty frame one that says so.
@@ -39,7 +42,8 @@ def plot_features(features: pd.DataFrame) -> bytes:
     if features.empty:
         return theme.no_data_yet("features")
     labelled = features[features["is_labelled"].astype(bool)]
-    title = f"Features of {len(features):,} films, {len(labelled):,} with an outcome"
+    shown = theme.films_shown(len(features), films)
+    title = f"Features of {shown}, {len(labelled):,} with an outcome"
     figure, (unknown, related) = theme.new_figure(title, height=3.8, columns=2)
     missing = features[list(_INPUTS)].isna().mean().rename(_INPUTS).sort_values()
     unknown.barh(list(missing.index), missing * 100, color=theme.ORANGE)

@@ -1,5 +1,7 @@
 """The picture of `frozen_flags`: films per age band, and when the next ones come due."""
 
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -9,38 +11,100 @@ from ayne_dagster.charts import theme
 from ayne_dagster.domain.tables.derived import AGE_BANDS
 
 DAYS_AHEAD = 90
+_WEEK_EDGES = np.arange(0, DAYS_AHEAD + 7, 7)
 
 
-def plot_frozen_flags(frozen_flags: pd.DataFrame, now: datetime) -> bytes:
+@dataclass(frozen=True)
+class FlagFigures:
+    """What the picture needs of any number of films; figures of groups add up to those of all.
+
+    Attributes:
+        awake: Films that are refreshed, by age band.
+        asleep: Frozen films, by age band.
+        due_at_tmdb: Films due at TMDB.
+        due_at_omdb: Films due at OMDb.
+        overdue: Films due at any source.
+        per_week: Films that come due first in each of the coming weeks.
+    """
+
+    awake: Counter[str] = field(default_factory=Counter)
+    asleep: Counter[str] = field(default_factory=Counter)
+    due_at_tmdb: int = 0
+    due_at_omdb: int = 0
+    overdue: int = 0
+    per_week: np.ndarray = field(default_factory=lambda: np.zeros(len(_WEEK_EDGES) - 1, np.int64))
+
+    @classmethod
+    def of(cls, frozen_flags: pd.DataFrame, now: datetime) -> "FlagFigures":
+        """Count films.
+
+        Args:
+            frozen_flags: Rows of `frozen_flags`.
+            now: Aware time from which on the weeks count; what is overdue is one bar.
+        """
+        is_frozen = frozen_flags["is_frozen"].astype(bool)
+        days = days_until_due(frozen_flags, now)
+        ahead = days[(days > 0) & (days <= _WEEK_EDGES[-1])]
+        due = {
+            name: int((pd.to_datetime(frozen_flags[name], utc=True) <= now).sum())
+            for name in ("tmdb_due_at", "omdb_due_at")
+        }
+        return cls(
+            awake=Counter(frozen_flags["age_band"][~is_frozen].tolist()),
+            asleep=Counter(frozen_flags["age_band"][is_frozen].tolist()),
+            due_at_tmdb=due["tmdb_due_at"],
+            due_at_omdb=due["omdb_due_at"],
+            overdue=int((days <= 0).sum()),
+            per_week=np.histogram(ahead, bins=_WEEK_EDGES)[0],
+        )
+
+    def __add__(self, other: "FlagFigures") -> "FlagFigures":
+        """The figures of both groups together."""
+        return FlagFigures(
+            self.awake + other.awake,
+            self.asleep + other.asleep,
+            self.due_at_tmdb + other.due_at_tmdb,
+            self.due_at_omdb + other.due_at_omdb,
+            self.overdue + other.overdue,
+            self.per_week + other.per_week,
+        )
+
+    @property
+    def frozen(self) -> int:
+        """Films that automatic refreshes skip."""
+        return self.asleep.total()
+
+    @property
+    def films(self) -> int:
+        """All films."""
+        return self.awake.total() + self.frozen
+
+
+def plot_frozen_flags(figures: FlagFigures) -> bytes:
     """Films per age band (frozen or not), and films due per week of the coming 90 days.
 
     Args:
-        frozen_flags: Rows of `frozen_flags`.
-        now: Aware time from which on the weeks count; what is overdue is one bar.
+        figures: What is to be drawn.
 
     Returns:
-        A PNG; of an empty frame one that says so.
+        A PNG; of no films one that says so.
     """
-    if frozen_flags.empty:
+    if not figures.films:
         return theme.no_data_yet("flags")
-    is_frozen = frozen_flags["is_frozen"].astype(bool)
-    title = f"{len(frozen_flags):,} films, {int(is_frozen.sum()):,} of them frozen"
+    title = f"{figures.films:,} films, {figures.frozen:,} of them frozen"
     figure, (bands, weeks) = theme.new_figure(title, height=3.6, columns=2)
 
     names = [*reversed(AGE_BANDS)]
-    awake = frozen_flags[~is_frozen]["age_band"].value_counts().reindex(names, fill_value=0)
-    frozen = frozen_flags[is_frozen]["age_band"].value_counts().reindex(names, fill_value=0)
+    awake = [figures.awake[name] for name in names]
     bands.barh(names, awake, color=theme.BLUE, label="refreshed")
-    bands.barh(names, frozen, left=awake, color=theme.SKY, label="frozen")
+    asleep = [figures.asleep[name] for name in names]
+    bands.barh(names, asleep, left=awake, color=theme.SKY, label="frozen")
     theme.label_axes(bands, x="films by age since release")
     theme.light_grid(bands, "x")
     theme.add_legend(bands, loc="upper right", bbox_to_anchor=(1, 1.15), ncols=2, columnspacing=1)
 
-    days = days_until_due(frozen_flags, now)
-    edges = np.arange(0, DAYS_AHEAD + 7, 7)
-    per_week = np.histogram(days[(days > 0) & (days <= edges[-1])], bins=edges)[0]
-    weeks.bar([-0.8], [int((days <= 0).sum())], width=0.8, color=theme.RED)
-    weeks.bar(np.arange(len(per_week)) + 0.5, per_week, width=0.8, color=theme.BLUE)
+    weeks.bar([-0.8], [figures.overdue], width=0.8, color=theme.RED)
+    weeks.bar(np.arange(len(figures.per_week)) + 0.5, figures.per_week, width=0.8, color=theme.BLUE)
     weeks.set_xticks([-0.8, 0.5, 4.5, 8.5, 12.5], ["now", "1", "5", "9", "13"])
     theme.whole_numbers(weeks, "y")
     theme.label_axes(weeks, x="weeks from now", y="films", title="when the first source is due")

@@ -13,18 +13,19 @@ _SCALES = (
 _HEADROOM = 1.18
 
 
-def plot_omdb_ratings(omdb_ratings: pd.DataFrame) -> bytes:
+def plot_omdb_ratings(omdb_ratings: pd.DataFrame, *, films: int | None = None) -> bytes:
     """Three distributions on one scale of 0-100, each with its median.
 
     Args:
-        omdb_ratings: Rows of `omdb_ratings`.
+        omdb_ratings: Rows of `omdb_ratings`, or a sample of them.
+        films: Of how many films they are a sample; the title says so.
 
     Returns:
         A PNG; of an empty frame one that says so.
     """
     if omdb_ratings.empty:
         return theme.no_data_yet("ratings")
-    title = f"Ratings of {len(omdb_ratings):,} films"
+    title = f"Ratings of {theme.films_shown(len(omdb_ratings), films)}"
     figure, panels = theme.new_figure(title, height=3.4, columns=3)
     for axes, (column, label, factor, colour) in zip(panels, _SCALES, strict=True):
         marks = pd.to_numeric(omdb_ratings[column]).dropna().astype(float) * factor

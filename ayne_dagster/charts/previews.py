@@ -14,20 +14,21 @@ TEXT_LENGTH = 40
 LIST_ITEMS = 3
 
 
-def preview(frame: pd.DataFrame, rows: int = 10) -> dg.MarkdownMetadataValue:
+def preview(frame: pd.DataFrame, rows: int = 10, of: int | None = None) -> dg.MarkdownMetadataValue:
     """The first rows of a frame for `MaterializeResult.metadata`.
 
     Args:
         frame: Any frame; long texts and lists are shortened.
         rows: How many rows at most.
+        of: How many rows there are in all, where the frame holds a few of them only.
 
     Returns:
         A Markdown table with a line saying how many rows there are in all.
     """
-    return dg.MetadataValue.md(markdown_table(frame, rows))
+    return dg.MetadataValue.md(markdown_table(frame, rows, of))
 
 
-def markdown_table(frame: pd.DataFrame, rows: int = 10) -> str:
+def markdown_table(frame: pd.DataFrame, rows: int = 10, of: int | None = None) -> str:
     """The same as plain Markdown."""
     if frame.empty:
         return "No rows."
@@ -42,8 +43,9 @@ def markdown_table(frame: pd.DataFrame, rows: int = 10) -> str:
         for position, name in enumerate(head.columns)
     ]
     lines += [_row(list(cells)) for cells in zip(*columns, strict=True)]
-    if len(frame) > rows:
-        lines += ["", f"{rows} of {len(frame):,} rows."]
+    total = len(frame) if of is None else of
+    if total > len(head):
+        lines += ["", f"{len(head)} of {total:,} rows."]
     return "\n".join(lines)
 
 

@@ -79,6 +79,13 @@ def light_grid(axes: "Axes", along: str) -> None:
     axes.grid(visible=True, axis=along, color=PALE, linewidth=0.8)  # pyright: ignore[reportArgumentType]
 
 
+def films_shown(shown: int, films: int | None) -> str:
+    """How many films a picture shows, and of how many they are a sample where they are one."""
+    if films is None or films <= shown:
+        return f"{shown:,} films"
+    return f"a sample of {shown:,} of {films:,} films"
+
+
 def add_legend(axes: "Axes | Figure", **placement: Any) -> None:
     """A legend without a frame, placed as matplotlib's `legend` takes it."""
     axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=INK, **placement)

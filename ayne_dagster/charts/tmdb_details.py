@@ -18,18 +18,19 @@ MINIMUM_FILMS = 5
 """A median of fewer films says more about them than about the genre."""
 
 
-def plot_tmdb_details(tmdb_details: pd.DataFrame) -> bytes:
+def plot_tmdb_details(tmdb_details: pd.DataFrame, *, films: int | None = None) -> bytes:
     """Share of films with each field known, and median revenue by genre.
 
     Args:
-        tmdb_details: Rows of `tmdb_details`.
+        tmdb_details: Rows of `tmdb_details`, or a sample of them.
+        films: Of how many films they are a sample; the title says so.
 
     Returns:
         A PNG; of an empty frame one that says so.
     """
     if tmdb_details.empty:
         return theme.no_data_yet("film details")
-    title = f"Details of {len(tmdb_details):,} films"
+    title = f"Details of {theme.films_shown(len(tmdb_details), films)}"
     figure, (known, earned) = theme.new_figure(title, height=4.2, columns=2)
     shares = tmdb_details[list(_FIELDS)].notna().mean().rename(_FIELDS).sort_values()
     known.barh(list(shares.index), shares * 100, color=theme.BLUE)

@@ -16,6 +16,7 @@ _COMMANDS = {
     "ui": "ayne_dagster.cli.ui",
     "sandbox": "ayne_dagster.cli.sandbox",
     "collect": "ayne_dagster.cli.collect",
+    "replay": "ayne_dagster.cli.replay",
     "status": "ayne_dagster.cli.status",
     "export": "ayne_dagster.cli.export",
     "settings": "ayne_dagster.cli.settings",

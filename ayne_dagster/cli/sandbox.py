@@ -145,6 +145,7 @@ def command(
         f"OMDB__API_KEY={SANDBOX_OMDB_KEY}",
         "DATABASE__PATH=data/sandbox/ayne.duckdb",
         "DATABASE__MIRROR_FOLDER=data/sandbox/intermediate",
+        "ARCHIVE__FOLDER=data/sandbox/raw/responses",
         "REQUEST_LEDGER=data/sandbox/request_ledger.sqlite",
     ):
         click.echo(f"  {line}", err=True)

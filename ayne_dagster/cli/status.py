@@ -1,13 +1,17 @@
 """`ayne status`: what is stored, what is due, what is left of the budgets, the last runs."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
 from ayne_dagster.cli.options import json_option
+
+if TYPE_CHECKING:
+    from ayne_dagster.defs.services import Services
 
 
 @click.command("status")
@@ -28,22 +32,31 @@ def command(runs: int, as_json: bool) -> None:
         "database": settings.resolve(settings.database.path),
         "tables": resources["queries"].table_sizes(),
         "due": resources["queries"].due_counts(now),
-        "budgets": [
-            {
-                "service": status.service,
-                "used_today": status.used,
-                "daily_quota": status.daily_quota,
-                "left_today": status.left,
-                "requests_per_second": status.requests_per_second,
-            }
-            for status in resources["services"].budget().status()
-        ],
+        "budgets": _budgets(resources["services"]),
         "runs": _last_runs(use_dagster_home(home), runs),
     }
     if as_json:
         print_json(report)
     else:
         _show(report)
+
+
+def _budgets(services: "Services") -> list[dict[str, Any]]:
+    with closing(services.budget()) as budget:
+        return [
+            {
+                "service": status.service,
+                "used_today": status.used,
+                "daily_quota": status.daily_quota,
+                "left_today": status.left,
+                "requests_per_second": status.requests_per_second,
+                "pace_now": None if status.pace_now is None else round(status.pace_now, 2),
+                "slowed_until": status.slowed_until,
+                "places_in_use": status.places_in_use,
+                "places": status.places,
+            }
+            for status in budget.status()
+        ]
 
 
 def _last_runs(home: Path, limit: int) -> list[dict[str, Any]]:
@@ -86,9 +99,9 @@ def _show(report: dict[str, Any]) -> None:
     screen.print(
         table(
             "Request budgets (UTC day)",
-            ["service", "used today", "quota", "left", "requests/s"],
-            [[b["service"], b["used_today"], b["daily_quota"], b["left_today"],
-              b["requests_per_second"]] for b in report["budgets"]],
+            ["service", "used today", "quota", "left", "requests/s now", "under way"],
+            [[b["service"], b["used_today"], b["daily_quota"], b["left_today"], _pace(b),
+              f"{b['places_in_use']} of {b['places']}"] for b in report["budgets"]],
         )
     )  # fmt: skip
     if report["runs"]:
@@ -101,3 +114,12 @@ def _show(report: dict[str, Any]) -> None:
                  for r in report["runs"]],
             )
         )  # fmt: skip
+
+
+def _pace(budget: dict[str, Any]) -> str | None:
+    """The pace as people read it; after a complaint with its end."""
+    if budget["slowed_until"] is None:
+        agreed = budget["requests_per_second"]
+        return None if agreed is None else f"{agreed:g}"
+    now = "slowed" if budget["pace_now"] is None else f"{budget['pace_now']:g}, slowed"
+    return f"{now} until {budget['slowed_until']:%H:%M:%S} UTC"

@@ -6,15 +6,22 @@ Lives here: which assets go together, by name. Not here: what an asset does (`as
 import dagster as dg
 
 from ayne_dagster.defs.partitions import release_year_partitions
-from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
+from ayne_dagster.domain.tables import (
+    FEATURES,
+    FORECASTS,
+    IMDB_RATINGS,
+    TMDB_IDS,
+    TRAINED_MODEL,
+)
 
 _MODELLING = dg.AssetSelection.assets(FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
+_BULK = dg.AssetSelection.assets(TMDB_IDS.name, IMDB_RATINGS.name)
 
 
 def jobs() -> dg.Definitions:
-    """All jobs; each takes a range of release years."""
+    """All jobs; each but `bulk_files` takes a range of release years."""
     years = release_year_partitions()
-    everything = dg.AssetSelection.all()
+    everything = dg.AssetSelection.all() - _BULK
     return dg.Definitions(
         jobs=[
             dg.define_asset_job(
@@ -34,6 +41,12 @@ def jobs() -> dg.Definitions:
                 selection=everything,
                 partitions_def=years,
                 description="Everything from the lists to the forecasts.",
+            ),
+            dg.define_asset_job(
+                "bulk_files",
+                selection=_BULK,
+                description="The whole files that need no key: TMDB's ids, IMDb's ratings. What is "
+                "not switched on asks for nothing.",
             ),
         ]
     )

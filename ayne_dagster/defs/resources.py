@@ -10,11 +10,13 @@ from typing import Any
 
 import dagster as dg
 
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.services import Clock, Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
 from ayne_dagster.storage.experiment_log import ExperimentLog
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.fetch_queries import FetchQueries
+from ayne_dagster.storage.page_journal_file import PageJournalFile
 from ayne_dagster.storage.warehouse import Warehouse
 
 
@@ -35,6 +37,15 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
     }
     path = settings.resolve(settings.database.path)
     mirror = settings.resolve(settings.database.mirror_folder)
+    queries = FetchQueries(
+        Warehouse(
+            path,
+            wait_seconds=settings.database.wait_seconds,
+            connection_config=tuple(connection_config.items()),
+        )
+    )
+    pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
+    services, policy = Services(settings, now, journal=pages), refresh_policy(settings)
     return {
         "io_manager": WarehouseIOManager(
             database=str(path),
@@ -42,15 +53,10 @@ def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, An
             mirror_folder=str(mirror) if settings.database.is_mirrored else None,
             connection_config=connection_config,
         ),
-        "queries": MovieQueries(
-            Warehouse(
-                path,
-                wait_seconds=settings.database.wait_seconds,
-                connection_config=tuple(connection_config.items()),
-            )
-        ),
-        "services": Services(settings, now),
-        "policy": refresh_policy(settings),
+        "queries": queries,
+        "services": services,
+        "policy": policy,
+        "fetching": Fetching.of(settings, queries, policy, services),
         "experiments": ExperimentLog(
             settings.tracking_uri,
             settings.resolve(settings.experiments.artifact_folder),
@@ -66,4 +72,6 @@ def resources() -> dg.Definitions:
     In process by default: a run over 20 years costs 0.4 s a year, a process per year 8 s.
     """
     settings = load_settings()
-    return dg.Definitions(resources=build_resources(settings), executor=dg.in_process_executor)
+    return dg.Definitions(
+        resources=build_resources(settings, utc_now), executor=dg.in_process_executor
+    )

@@ -11,7 +11,9 @@ class ListsConfig(dg.Config):
     """Options of `movie_lists`."""
 
     pages: int | None = Field(
-        default=None, description="Pages read of each list, 20 films each; default: the setting."
+        default=None,
+        ge=1,
+        description="Pages read of each list, 20 films each; default: the setting.",
     )
     force: bool = Field(default=False, description="Read the lists even when they are fresh.")
 
@@ -20,12 +22,25 @@ class DiscoveryConfig(dg.Config):
     """Options of `discovered_movies`."""
 
     min_votes: int | None = Field(
-        default=None, description="Only films with at least so many votes; default: the setting."
+        default=None,
+        ge=0,
+        description="Only films with at least so many votes; default: the setting.",
     )
     max_pages: int | None = Field(
-        default=None, description="Most pages per year, 20 films each; default: the setting."
+        default=None,
+        ge=1,
+        description="Most pages per year, 20 films each; default: the setting.",
     )
     force: bool = Field(default=False, description="Walk every year, even those walked recently.")
+
+
+class BulkConfig(dg.Config):
+    """Options of `tmdb_ids` and `imdb_ratings`."""
+
+    accept_smaller: bool = Field(
+        default=False,
+        description="Take a file even though it lost more than a fifth of its rows.",
+    )
 
 
 class FetchConfig(dg.Config):
@@ -33,6 +48,7 @@ class FetchConfig(dg.Config):
 
     limit: int | None = Field(
         default=None,
+        ge=1,
         description="Most films asked for in this run; the rest stays due. Default: the setting.",
     )
     force: bool = Field(

@@ -23,12 +23,14 @@ from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
 )
 from ayne_dagster.settings import Settings
-from ayne_dagster.sources.request_budget import ServiceLimits, key_hash
+from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 
 if TYPE_CHECKING:
     # Their HTTP library costs every process that loads definitions; few of them ask a service.
+    from ayne_dagster.sources.bulk_files import BulkDownloader
     from ayne_dagster.sources.omdb import OmdbClient
+    from ayne_dagster.sources.page_journal import PageJournal
     from ayne_dagster.sources.tmdb import TmdbClient
 
 Clock = Callable[[], datetime]
@@ -45,10 +47,12 @@ class Services:
     Attributes:
         settings: Where keys, addresses and limits come from.
         now: The platform's clock, UTC.
+        journal: Pages of discover that a killed run left; None: it walks a year from its beginning.
     """
 
     settings: Settings
     now: Clock
+    journal: "PageJournal | None" = None
 
     @property
     def has_tmdb_key(self) -> bool:
@@ -60,8 +64,11 @@ class Services:
         """Whether OMDb can be asked at all."""
         return self.settings.omdb.api_key is not None
 
-    def tmdb(self) -> "TmdbClient":
+    def tmdb(self, journal: "PageJournal | None" = None) -> "TmdbClient":
         """A TMDB client; use it as an async context manager.
+
+        Args:
+            journal: Where it keeps pages of discover.
 
         Raises:
             MissingCredential: No key is set.
@@ -78,6 +85,7 @@ class Services:
             timeout_seconds=section.timeout_seconds,
             budget=self.budget(),
             now=self.now,
+            journal=journal,
         )
 
     def omdb(self) -> "OmdbClient":
@@ -99,6 +107,12 @@ class Services:
             now=self.now,
         )
 
+    def bulk_files(self) -> "BulkDownloader":
+        """Fetches whole files that need no key; use it as a context manager."""
+        from ayne_dagster.sources.bulk_files import BulkDownloader
+
+        return BulkDownloader(now=self.now)
+
     @contextmanager
     def logged(self, run_id: str) -> Iterator[None]:
         """Log what is asked in this block as the settings say, every line with the run's id."""
@@ -109,8 +123,12 @@ class Services:
         with log_context(run_id=run_id):
             yield
 
-    def budget(self) -> SqliteRequestBudget:
-        """The budget that all processes of this machine share."""
+    def budget(self) -> RequestBudget:
+        """The budget all processes share; a client closes the one it was given.
+
+        Raises:
+            MissingCredential: Redis was chosen without its address.
+        """
         limits = {}
         for source, section in (
             (Source.TMDB, self.settings.tmdb),
@@ -120,9 +138,14 @@ class Services:
                 requests_per_second=section.requests_per_second,
                 daily_quota=section.daily_quota,
                 key_hash=key_hash(section.api_key) if section.api_key else "",
+                max_connections=section.max_connections,
             )
+        if self.settings.budget.backend == "redis":
+            from ayne_dagster.sources.redis_budget import RedisRequestBudget
+
+            url = self.settings.budget.redis_url
+            return RedisRequestBudget(_needed(url, "BUDGET__REDIS_URL", "Redis"), limits)
         path = self.settings.resolve(self.settings.request_ledger)
-        path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteRequestBudget(path, limits, now=self.now)
 
 

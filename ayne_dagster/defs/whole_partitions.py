@@ -1,17 +1,66 @@
-"""A partition as it will be after a write: what is stored, with the new rows in place.
+"""Partitions of a run as a whole: written in groups, counted and sampled for figures and pictures.
 
-Lives here: frames for plots and counts. A merge holds only what was refreshed, and people want to
-see the whole year.
+Lives here: what assets share that work on whole years. A year of films may be large, and a run may
+hold all years: nothing here loads them all at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from ayne_dagster.domain.tables.contract import TableContract
+from ayne_dagster.domain.year_groups import group_partitions
+from ayne_dagster.settings import Settings
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing, load_frame
+from ayne_dagster.storage.group_writes import GroupWriter
 from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.parquet_mirror import ParquetMirror
+from ayne_dagster.storage.partition_reads import (
+    MOST_SAMPLED,
+    count_films,
+    count_rows,
+    sample_rows,
+)
+
+
+def year_groups(queries: MovieQueries, years: Sequence[str]) -> list[list[str]]:
+    """The years in groups whose films fit into memory together."""
+    return group_partitions(count_films(queries.warehouse, years))
+
+
+def group_writer(
+    context: dg.AssetExecutionContext,
+    queries: MovieQueries,
+    settings: Settings,
+    contract: TableContract,
+) -> GroupWriter:
+    """A writer for the run's table; what it writes does not go through the I/O manager."""
+    mirror = settings.resolve(settings.database.mirror_folder)
+    return GroupWriter(
+        queries.warehouse,
+        contract,
+        ParquetMirror(mirror) if settings.database.is_mirrored else None,
+        purpose=f"{contract.name}, run {context.run.run_id[:8]}",
+    )
+
+
+def partition_row_counts(
+    queries: MovieQueries, contract: TableContract, years: Sequence[str]
+) -> dict[str, int]:
+    """Stored rows of each of these partitions."""
+    return count_rows(queries.warehouse, contract, years)
+
+
+def sampled_partitions(
+    queries: MovieQueries,
+    contract: TableContract,
+    years: Sequence[str],
+    columns: Sequence[str],
+    most: int = MOST_SAMPLED,
+) -> pd.DataFrame:
+    """Stored rows of these partitions for a picture: all, or a fixed sample of so many."""
+    return sample_rows(queries.warehouse, contract, years, columns, most)
 
 
 def with_stored(
@@ -21,7 +70,7 @@ def with_stored(
     years: Sequence[str],
     columns: Sequence[str],
 ) -> pd.DataFrame:
-    """Stored rows of these years with `rows` merged over them.
+    """Stored rows of these years with `rows` merged over them, for tables of a few rows a year.
 
     Args:
         queries: The warehouse.
@@ -44,10 +93,15 @@ def with_stored(
 
 
 def add_partition_row_counts(
-    context: dg.AssetExecutionContext, asset_key: dg.AssetKey, whole: pd.DataFrame
+    context: dg.AssetExecutionContext, asset_key: dg.AssetKey, counts: Mapping[str, int]
 ) -> None:
-    """Tell the UI how many rows each partition of the run holds."""
-    counts = whole["release_year"].value_counts()
+    """Tell the UI how many rows each partition of the run holds.
+
+    Args:
+        context: The run.
+        asset_key: The asset.
+        counts: Rows by partition; what is not named is empty.
+    """
     for key in context.partition_keys:
         context.add_asset_metadata(
             {"dagster/partition_row_count": int(counts.get(key, 0))},

@@ -13,6 +13,9 @@ import pandas as pd
 from ayne_dagster.domain.release_years import UNDATED, release_year_of
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
 
+Sighting = tuple[str, Mapping[str, Any], datetime]
+"""Where a film was seen (`discover` or a list), the film as it was listed, and when."""
+
 
 @dataclass(frozen=True)
 class WalkScope:
@@ -68,33 +71,25 @@ def years_to_walk(
     return chosen
 
 
-def discovered_rows(
-    seen: Iterable[tuple[str, Mapping[str, Any], datetime]],
-    years: Sequence[str],
-    keys: Sequence[str],
-) -> pd.DataFrame:
-    """One row per film from all its sightings.
+def discovered_rows(seen: Iterable[Sighting], keys: Sequence[str]) -> pd.DataFrame:
+    """One row per film from all its sightings, of whatever year.
 
     Args:
-        seen: (source, listed film, time) triples; a later sighting's values win.
-        years: Partitions of the run; sightings of other years are left to their own runs.
+        seen: Sightings in any order; a later one's values win.
         keys: All partition keys.
 
     Returns:
         A frame that fulfils the contract of `discovered_movies`.
     """
-    wanted = set(years)
     films: dict[int, dict[str, Any]] = {}
     for source, film, at in sorted(seen, key=lambda sighting: sighting[2]):
-        year = release_year_of(film["release_date"], keys)
-        if year not in wanted:
-            continue
         known = films.get(film["tmdb_id"])
+        first_seen_at = film.get("first_seen_at") or at
         films[film["tmdb_id"]] = {
             **{name: film.get(name) for name in DISCOVERED_MOVIES.column_names},
-            "release_year": year,
+            "release_year": release_year_of(film["release_date"], keys),
             "sources": sorted({*(known["sources"] if known else []), source}),
-            "first_seen_at": known["first_seen_at"] if known else at,
+            "first_seen_at": min(known["first_seen_at"], first_seen_at) if known else first_seen_at,
             "last_seen_at": at,
         }
     return pd.DataFrame(list(films.values()), columns=DISCOVERED_MOVIES.column_names, dtype=object)

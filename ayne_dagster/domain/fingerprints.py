@@ -18,7 +18,15 @@ VOLATILE_FIELDS: dict[str, frozenset[str]] = {
     OMDB_RATINGS.name: frozenset({"imdb_rating", "imdb_votes"}),
 }
 _BOOKKEEPING = frozenset(
-    {"tmdb_id", "release_year", "stable_fingerprint", "fetched_at", "changed_at", "gone_at"}
+    {
+        "tmdb_id",
+        "release_year",
+        "stable_fingerprint",
+        "etag",
+        "fetched_at",
+        "changed_at",
+        "gone_at",
+    }
 )
 
 

@@ -1,10 +1,11 @@
 """When a film is frozen, and the row of flags that tells people so.
 
 Lives here: the flags of `frozen_flags`. The counts of unchanged refreshes come from
-`refresh_history`, never from a constant.
+`refresh_state`, never from a constant.
 """
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,11 +59,10 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
     frozen = is_frozen(films, now, policy)
     films = films.assign(is_frozen=frozen)
     due = {source: due_times(films, source, now, policy) for source in Source}
-    never = pd.Timestamp(0, tz="UTC")
     flags = pd.DataFrame(
         {
             "tmdb_id": films["tmdb_id"],
-            "release_year": films["release_year"],
+            "release_year": films["release_year"].astype(object),
             "age_band": age_bands(films["release_date"], now),
             "tmdb_fetched_at": pd.to_datetime(films["tmdb_answered_at"], utc=True),
             "tmdb_due_at": due[Source.TMDB],
@@ -73,54 +73,62 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
             "is_frozen": frozen,
         }
     )
-    flags["reason"] = _reasons(films, flags, never, policy)
+    flags["reason"] = _reasons(films, flags, policy)
     return flags[FROZEN_FLAGS.column_names]
 
 
-def _reasons(
-    films: pd.DataFrame, flags: pd.DataFrame, never: pd.Timestamp, policy: RefreshPolicy
-) -> pd.Series:
-    """Each film's state in words; free of `now`, so that an unchanged film keeps its words."""
-    cycles = policy.frozen_after_cycles
-    intervals = {
-        source: flags["age_band"].map(
-            {band: f"{days:g}" for band, days in policy.interval_days[source].items()}
-        )
-        for source in Source
-    }
-    band = flags["age_band"].where(flags["age_band"] != UNDATED_BAND, "no release date")
-    never_fetched = flags["tmdb_due_at"] == never
-    is_old = flags["age_band"] == OLD
-    towards = {
-        source: films[f"{source}_unchanged_cycles"].clip(upper=cycles).astype(str)
-        + f" of {cycles} unchanged {label} refreshes"
-        for source, label in ((Source.TMDB, "TMDB"), (Source.OMDB, "OMDb"))
-    }
-    omdb = ", OMDb every " + intervals[Source.OMDB] + " days"
-    plain = (
-        band
-        + (": TMDB every " + intervals[Source.TMDB] + " days")
-        + omdb.mask(films["imdb_id"].isna(), ", OMDb never (no imdb id)")
-        + _where(never_fetched, "; details never fetched, due at once")
-        + _where(
-            (flags["omdb_due_at"] == never) & ~never_fetched,
-            "; ratings never fetched, due at once",
-        )
-        + _where(is_old, "; not frozen: " + towards[Source.TMDB])
-        + _where(is_old & films["has_ratings"].astype(bool), ", " + towards[Source.OMDB])
+def _reasons(films: pd.DataFrame, flags: pd.DataFrame, policy: RefreshPolicy) -> pd.Series:
+    """Each film's state in words; free of `now`, so that an unchanged film keeps its words.
+
+    A million films are in a few hundred states: the words of each state are made once.
+    """
+    most = policy.frozen_after_cycles
+    states = pd.DataFrame(
+        {
+            "age_band": flags["age_band"],
+            "is_frozen": flags["is_frozen"],
+            "is_gone": is_gone(films),
+            "is_tmdb_due": flags["tmdb_due_at"].notna(),
+            "is_omdb_due": flags["omdb_due_at"].notna(),
+            "is_tmdb_new": flags["tmdb_fetched_at"].isna(),
+            "is_omdb_new": flags["omdb_fetched_at"].isna(),
+            "has_imdb_id": films["imdb_id"].notna(),
+            "has_ratings": films["has_ratings"].astype(bool),
+            "tmdb_cycles": flags["tmdb_unchanged_cycles"].clip(upper=most),
+            "omdb_cycles": flags["omdb_unchanged_cycles"].clip(upper=most),
+        }
     )
-    frozen = (
-        f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {cycles} "
-        f"refreshes of each source; verified again every {policy.frozen_recheck_days:g} days"
-    )
-    gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
-    return pd.Series(
-        np.select([is_gone(films, policy), flags["is_frozen"]], [gone, frozen], default=plain),
-        index=flags.index,
-        dtype=object,
-    )
+    numbers = states.groupby(list(states.columns), sort=False).ngroup().to_numpy()
+    # In order of appearance, as the groups are numbered.
+    kinds = states.drop_duplicates().itertuples(index=False)
+    words = np.array([_reason(kind, policy) for kind in kinds], dtype=object)
+    return pd.Series(words[numbers] if len(words) else words, index=flags.index, dtype=object)
 
 
-def _where(condition: pd.Series, words: pd.Series | str) -> pd.Series:
-    """The words where the condition holds, nothing elsewhere."""
-    return pd.Series(np.where(condition, words, ""), index=condition.index, dtype=object)
+def _reason(kind: Any, policy: RefreshPolicy) -> str:
+    """The words of one state."""
+    most = policy.frozen_after_cycles
+    if kind.is_gone:
+        gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
+        return f"{gone}; seen again since, asked once more" if kind.is_tmdb_due else gone
+    if kind.is_frozen:
+        return (
+            f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {most} "
+            f"refreshes of each source; verified again every {policy.frozen_recheck_days:g} days"
+        )
+    days = {source: policy.interval_days[source][kind.age_band] for source in Source}
+    band = "no release date" if kind.age_band == UNDATED_BAND else kind.age_band
+    words = f"{band}: TMDB every {days[Source.TMDB]:g} days"
+    if kind.has_imdb_id:
+        words += f", OMDb every {days[Source.OMDB]:g} days"
+    else:
+        words += ", OMDb never (no imdb id)"
+    if kind.is_tmdb_new:
+        words += "; details never fetched, due at once"
+    elif kind.is_omdb_new and kind.is_omdb_due:
+        words += "; ratings never fetched, due at once"
+    if kind.age_band == OLD:
+        words += f"; not frozen: {kind.tmdb_cycles} of {most} unchanged TMDB refreshes"
+        if kind.has_ratings:
+            words += f", {kind.omdb_cycles} of {most} unchanged OMDb refreshes"
+    return words

@@ -31,10 +31,14 @@ class RequestStatistics:
         self._counts: dict[str, dict[str, Counter[str]]] = {}
         self._recent: dict[str, deque[float]] = {}
         self._busiest: dict[str, int] = {}
+        self._first: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def arrived(self, service: str) -> None:
         """Note that a request has come in."""
         now = self._monotonic()
+        self._first.setdefault(service, now)
+        self._last[service] = now
         recent = self._recent.setdefault(service, deque())
         recent.append(now)
         while recent[0] <= now - 1.0:
@@ -60,6 +64,7 @@ class RequestStatistics:
                 "by_status": dict(by_status),
                 "by_endpoint": {name: dict(found) for name, found in endpoints.items()},
                 "max_requests_in_one_second": self._busiest.get(service, 0),
+                "seconds_from_first_to_last": self._last[service] - self._first[service],
             }
         return services
 

@@ -21,9 +21,13 @@ from yaml import YAMLError
 
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
 from ayne_dagster.settings.sections import (
+    ArchiveSettings,
+    BudgetSettings,
     DatabaseSettings,
     DiscoverySettings,
     ExperimentSettings,
+    ExportSettings,
+    ImdbSettings,
     LogSettings,
     ModelSettings,
     OmdbSettings,
@@ -63,9 +67,16 @@ class Settings(BaseSettings):
         default=Path("data/raw/request_ledger.sqlite"),
         description="File in which all processes share pace and daily quota.",
     )
+    bulk_folder: Path = Field(
+        default=Path("data/raw/bulk"), description="Where whole files (ids, ratings) are kept."
+    )
     tmdb: TmdbSettings = TmdbSettings()
     omdb: OmdbSettings = OmdbSettings()
+    export: ExportSettings = ExportSettings()
+    imdb: ImdbSettings = ImdbSettings()
+    budget: BudgetSettings = BudgetSettings()
     database: DatabaseSettings = DatabaseSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     refresh: RefreshSettings = RefreshSettings()
     model: ModelSettings = ModelSettings()

@@ -43,7 +43,10 @@ class TmdbSettings(_Section):
         default=20.0, ge=0, description="Pace, requests/s (TMDB allows about 40); 0: no limit."
     )
     max_connections: int = Field(
-        default=10, ge=1, le=500, description="Connections at once (TMDB allows 20 per address)."
+        default=10,
+        ge=1,
+        le=500,
+        description="Requests under way at once, of all processes (TMDB allows 20 per address).",
     )
     timeout_seconds: float = Field(
         default=20.0, gt=0, description="Longest wait for one answer, seconds."
@@ -61,7 +64,9 @@ class OmdbSettings(_Section):
     requests_per_second: float = Field(
         default=10.0, ge=0, description="Pace, requests/s; 0: no limit."
     )
-    max_connections: int = Field(default=8, ge=1, le=500, description="Connections at once.")
+    max_connections: int = Field(
+        default=8, ge=1, le=500, description="Requests under way at once, of all processes."
+    )
     timeout_seconds: float = Field(
         default=20.0, gt=0, description="Longest wait for one answer, seconds."
     )
@@ -69,6 +74,50 @@ class OmdbSettings(_Section):
         default=950,
         ge=1,
         description="Requests per UTC day (a free key has 1,000); empty: no quota.",
+    )
+
+
+class ExportSettings(_Section):
+    """TMDB's daily export of all film ids: no key needed."""
+
+    is_enabled: bool = Field(
+        default=False, description="Whether `tmdb_ids` reads the export (about 25 MB a day)."
+    )
+    base_url: str = Field(
+        default="https://files.tmdb.org/p/exports", description="Folder of the files."
+    )
+    min_popularity: float = Field(
+        default=1.0,
+        ge=0,
+        description="Only ids at least so popular are taken for films that discover missed.",
+    )
+    limit_per_run: int = Field(
+        default=1_000, ge=0, description="Most such films added to `discovered_movies` per run."
+    )
+
+
+class ImdbSettings(_Section):
+    """IMDb's file of ratings: no key needed, personal and non-commercial use only."""
+
+    accept_personal_use: bool = Field(
+        default=False,
+        description="`true` says: I use IMDb's data sets for myself, not commercially, and "
+        "republish nothing made of them. Without it `imdb_ratings` fetches nothing.",
+    )
+    base_url: str = Field(default="https://datasets.imdbws.com", description="Folder of the files.")
+
+
+class BudgetSettings(_Section):
+    """Where pace, places and daily quota are shared."""
+
+    backend: Literal["file", "redis"] = Field(
+        default="file",
+        description="`file`: all processes of this machine share `REQUEST_LEDGER`; `redis`: those "
+        "of several machines share a Redis.",
+    )
+    redis_url: OptionalSecret = Field(
+        default=None,
+        description="Address of the Redis (`redis://:password@host:6379/0`), for that backend.",
     )
 
 
@@ -90,6 +139,19 @@ class DatabaseSettings(_Section):
     )
     mirror_folder: Path = Field(
         default=Path("data/intermediate"), description="Root of the mirror."
+    )
+
+
+class ArchiveSettings(_Section):
+    """The raw answers: journal of a run, archive afterwards."""
+
+    folder: Path = Field(default=Path("data/raw/responses"), description="Root of the archive.")
+    keep_days: int = Field(
+        default=180,
+        ge=0,
+        le=180,
+        description="Raw answers are kept for so many days (TMDB allows six months); 0: only until "
+        "they stand in the warehouse.",
     )
 
 

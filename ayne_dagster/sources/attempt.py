@@ -6,6 +6,7 @@ answers mean (`classification.py`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from ayne_dagster.redaction import redact
 from ayne_dagster.sources.classification import Classification
@@ -20,11 +21,13 @@ class Attempt:
 
     Attributes:
         classification: Its meaning.
+        counted_on: UTC day whose quota it was counted against.
         headers: Of the answer; None where nothing came back.
         body: Of the answer, decompressed.
     """
 
     classification: Classification
+    counted_on: date
     headers: Mapping[str, str] | None = None
     body: bytes = field(default=b"", repr=False)
 

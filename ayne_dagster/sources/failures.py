@@ -69,4 +69,10 @@ class CircuitOpen(ServiceUnavailable):
 
 
 class LedgerUnusable(Exception):
-    """The file that counts requests cannot be used; the message says which and what to do."""
+    """What counts requests (a file, or Redis) cannot be used; the message says what to do.
+
+    Attributes:
+        tries: Requests sent before it was noticed.
+    """
+
+    tries = 0

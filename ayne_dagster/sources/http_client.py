@@ -31,6 +31,7 @@ from ayne_dagster.sources.failures import (
     BadCredential,
     CircuitOpen,
     InvalidRequest,
+    LedgerUnusable,
     NotFound,
     NotModified,
     QuotaExhausted,
@@ -98,9 +99,9 @@ class ServiceClient:
         base_url: Address the paths are put behind.
         credential: The key; registered for masking.
         credential_setting: Name of the setting a person has to correct when the key is refused.
-        budget: Asked before every send, retries included.
+        budget: Asked before every send, retries included; closed with the client.
         now: Clock, UTC.
-        max_connections: Most requests under way at once.
+        max_connections: Most requests under way at once in this process.
         timeout_seconds: For connecting, and for each silence while reading.
         policy: How stubborn.
         transport: Replaces the network in tests.
@@ -166,8 +167,9 @@ class ServiceClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, those of the budget too; what is used again opens again."""
         await self._http.aclose()
+        self._budget.close()
 
     async def ask(
         self, path: str, params: Mapping[str, Any], model: type[M], *, etag: str | None = None
@@ -192,45 +194,51 @@ class ServiceClient:
         """
         if not self._credential.is_sendable:
             raise BadCredential(self.service, self._credential_advice("none is set"))
+        await _load_network()
         failures: Counter[Verdict] = Counter()
         tries = 0
-        while True:
-            if self._breaker.is_open:
-                raise self._circuit_open(tries)
-            tries += 1
-            last = await self._try_once(path, params, etag)
-            value: M | None = None
-            if last.classification.verdict is Verdict.USABLE:
-                value, classification = self._read(last.classification, model)
-                last = replace(last, classification=classification)
-            classification = last.classification
-            self._count(classification, last.headers)
-            if value is not None and classification.payload is not None:
-                return Answer(value, classification.payload, self.now(), tries, last.etag)
-            failures[classification.verdict] += 1
-            if failures[classification.verdict] > self._policy.retries_for(classification):
-                await self._give_up(last, tries, path)
-            await self._wait_before_retry(classification, last.headers, failures, path)
+        try:
+            while True:
+                if self._breaker.is_open:
+                    raise self._circuit_open(tries)
+                last = await self._try_once(path, params, etag)
+                tries += 1
+                value: M | None = None
+                if last.classification.verdict is Verdict.USABLE:
+                    value, classification = self._read(last.classification, model)
+                    last = replace(last, classification=classification)
+                classification = last.classification
+                self._count(classification, last.headers)
+                if value is not None and classification.payload is not None:
+                    return Answer(value, classification.payload, self.now(), tries, last.etag)
+                failures[classification.verdict] += 1
+                if failures[classification.verdict] > self._policy.retries_for(classification):
+                    await self._give_up(last, tries, path)
+                await self._wait_before_retry(classification, last.headers, failures, path)
+        except (QuotaExhausted, LedgerUnusable) as failure:
+            # The budget may end it between two tries: those before were sent all the same.
+            failure.tries = tries
+            raise
 
     async def _try_once(self, path: str, params: Mapping[str, Any], etag: str | None) -> Attempt:
         """Send one request in its turn."""
         validator = {} if etag is None else {"If-None-Match": etag}
-        async with self._under_way:
-            await self._budget.acquire(self.service)
+        async with self._under_way, self._budget.turn(self.service) as turn:
             try:
                 response = await self._http.get(path, params=dict(params), headers=validator)
             except httpx.DecodingError as error:
                 words = f"damaged encoding: {error}"
-                return Attempt(Classification(Verdict.UNUSABLE, words, is_damaged=True))
+                damage = Classification(Verdict.UNUSABLE, words, is_damaged=True)
+                return Attempt(damage, turn.day)
             except httpx.RequestError as error:
                 # Only the words go on: the exception holds the request.
-                words = f"{type(error).__name__}: {error}"
-                return Attempt(Classification(Verdict.UNAVAILABLE, redact(words)))
+                words = redact(f"{type(error).__name__}: {error}")
+                return Attempt(Classification(Verdict.UNAVAILABLE, words), turn.day)
         headers, body = response.headers, response.content
         classification = self._classify(
             response.status_code, headers, body, is_conditional=etag is not None
         )
-        return Attempt(classification, headers, body)
+        return Attempt(classification, turn.day, headers, body)
 
     def _read(
         self, classification: Classification, model: type[M]
@@ -280,7 +288,7 @@ class ServiceClient:
         classification = last.classification
         verdict, detail = classification.verdict, classification.detail or "no details"
         if verdict is Verdict.QUOTA_EXHAUSTED:
-            await self._budget.exhaust(self.service)
+            await self._budget.exhaust(self.service, last.counted_on)
         if verdict is Verdict.UNAVAILABLE:
             self._breaker.record_failure()
         if verdict is Verdict.BAD_CREDENTIAL:
@@ -311,3 +319,14 @@ class ServiceClient:
         if self.service == "omdb":
             advice += " (a new key works only after the link in OMDb's mail was opened)"
         return advice
+
+
+async def _load_network() -> None:
+    """Load what the first send would load.
+
+    httpx imports its network backend with the first connection. That took 50 ms between the turn
+    and the request; several processes that began together sent their first requests at once.
+    """
+    import anyio
+
+    await anyio.sleep(0)

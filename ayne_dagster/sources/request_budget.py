@@ -1,10 +1,12 @@
-"""Pace and daily quota of requests: what a client asks before every send.
+"""Pace, connections and daily quota of requests: what a client asks before every send.
 
-Lives here: the protocol, limits, and status in numbers. Not here: the ledger all processes of a
-machine share (`sqlite_budget.py`). Another backend needs the five methods and nothing else.
+Lives here: the protocol, limits, and status in numbers. Not here: the rules by which turns are
+given (`budget_rules.py`), waiting for one (`waiting_line.py`), and where the numbers are kept
+(`sqlite_budget.py` for one machine, `redis_budget.py` for several).
 """
 
 import hashlib
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -14,21 +16,36 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True)
 class ServiceLimits:
-    """What one service allows with one key.
+    """What one service allows with one key, to all processes together.
 
     Attributes:
-        requests_per_second: Pace shared by all processes; None or 0: none.
+        requests_per_second: Pace; None or 0: none.
         daily_quota: Requests per UTC day with this key; None: no limit.
         key_hash: Which key the quota belongs to (`key_hash`); never the key itself.
+        max_connections: Requests under way at once; None: no limit.
     """
 
     requests_per_second: float | None = None
     daily_quota: int | None = None
     key_hash: str = ""
+    max_connections: int | None = None
 
     def __post_init__(self) -> None:
         if (self.requests_per_second or 0) < 0 or (self.daily_quota or 0) < 0:
             raise ValueError("limits are not negative")
+        if self.max_connections is not None and self.max_connections < 1:
+            raise ValueError("at least one connection is needed")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The right to send one request now.
+
+    Attributes:
+        day: The UTC day it was counted on.
+    """
+
+    day: date
 
 
 @dataclass(frozen=True)
@@ -41,8 +58,12 @@ class BudgetStatus:
         used: Requests granted that day, by all processes.
         daily_quota: Requests allowed that day; None: no limit.
         left: Requests left that day; None: no limit; 0 too when the service said it is over.
-        requests_per_second: Pace; None: none.
+        requests_per_second: Pace by the settings; None: none.
+        pace_now: Pace at this moment: 0 in a pause, lower than by the settings after one.
+        slowed_until: When the pace by the settings is reached again, UTC; None: it is now.
         next_send_at: When the next request may go out, UTC; None: at once.
+        places_in_use: Requests under way, of all processes.
+        places: Most requests under way at once; None: no limit.
     """
 
     service: str
@@ -51,20 +72,26 @@ class BudgetStatus:
     daily_quota: int | None
     left: int | None
     requests_per_second: float | None
-    next_send_at: datetime | None
+    pace_now: float | None = None
+    slowed_until: datetime | None = None
+    next_send_at: datetime | None = None
+    places_in_use: int = 0
+    places: int | None = None
 
 
 class RequestBudget(Protocol):
     """Who may send when. Shared by everything that asks the same service with the same key."""
 
-    async def acquire(self, service: str) -> None:
-        """Wait for a send slot and count the request.
+    def turn(self, service: str) -> AbstractAsyncContextManager[Turn]:
+        """Wait for a place and a send slot, count the request, and give the place back at the end.
 
-        Counted when reserved: a request that is then not sent (cancelled, crashed) stays counted,
-        so the count is never lower than what was sent.
+        Send inside the block, first thing: the slot is now. Counted when granted: a request that is
+        then not sent (cancelled, crashed) stays counted, so the count is never lower than what was
+        sent.
 
         Raises:
             QuotaExhausted: The UTC day's quota is used up; nothing was counted.
+            LedgerUnusable: The numbers cannot be read or kept; the message says what to do.
         """
         ...
 
@@ -72,8 +99,13 @@ class RequestBudget(Protocol):
         """The service said it is too much: nobody sends for so long, then slower for a while."""
         ...
 
-    async def exhaust(self, service: str) -> None:
-        """The service said the day's quota is used up: no more today, whatever was counted."""
+    async def exhaust(self, service: str, day: date) -> None:
+        """The service said the quota is used up: no more on that day, whatever was counted.
+
+        Args:
+            service: Who said it.
+            day: The day of the refused request's turn; the answer may come in on the next.
+        """
         ...
 
     def left_today(self, service: str, now: datetime | None = None) -> int | None:
@@ -82,6 +114,10 @@ class RequestBudget(Protocol):
 
     def status(self, now: datetime | None = None) -> list[BudgetStatus]:
         """All services in numbers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; the next use opens them again."""
         ...
 
 

@@ -5,7 +5,7 @@ discover is walked (`discovery.py`), how answers are read (`tmdb_payloads.py`, `
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.logs import log_context
 from ayne_dagster.sources.credentials import tmdb_credential
-from ayne_dagster.sources.discovery import MOST_PAGES, DiscoverWalk, DiscoverWalker, Window
+from ayne_dagster.sources.discover_pages import JOURNAL_AGE, DiscoverPages
+from ayne_dagster.sources.discover_windows import Window
+from ayne_dagster.sources.discovery import MOST_PAGES, DiscoverWalk, DiscoverWalker
 from ayne_dagster.sources.failures import (
     InvalidRequest,
     NotFound,
@@ -26,6 +28,7 @@ from ayne_dagster.sources.failures import (
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.sources.http_client import Answer, RequestStats, ServiceClient
 from ayne_dagster.sources.languages import TMDB_LANGUAGES
+from ayne_dagster.sources.page_journal import PageJournal
 from ayne_dagster.sources.request_budget import RequestBudget
 from ayne_dagster.sources.retrying import RetryPolicy
 from ayne_dagster.sources.tmdb_payloads import APPENDED, MovieDetails, MoviePage, Success
@@ -58,6 +61,9 @@ class TmdbClient:
         policy: How stubborn.
         transport: Replaces the network in tests.
         sleep: Replaces waiting between tries in tests.
+        journal: Keeps pages of discover, so that a walk that was killed can go on; None: it begins
+            again.
+        journal_age: Pages of the journal that are older are asked for again.
     """
 
     def __init__(
@@ -74,8 +80,12 @@ class TmdbClient:
         policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
+        journal: PageJournal | None = None,
+        journal_age: timedelta = JOURNAL_AGE,
     ) -> None:
         self._language = language
+        self._journal = journal
+        self._journal_age = journal_age
         self._http = ServiceClient(
             service=SERVICE,
             base_url=base_url,
@@ -186,19 +196,17 @@ class TmdbClient:
         """
         if last_day < first_day:
             raise ValueError(f"the window ends ({last_day}) before it begins ({first_day})")
+        pages = DiscoverPages(
+            self._http, self._language, self._journal, self._http.now() - self._journal_age
+        )
         walker = DiscoverWalker(
-            self._discover_page,
+            pages.ask,
             max_pages=max_pages,
             max_window_pages=max_window_pages,
             languages=languages,
         )
         with log_context(service=SERVICE):
             return await walker.walk(Window(first_day, last_day, min_votes=min_votes))
-
-    async def _discover_page(self, params: dict[str, Any]) -> Answer[MoviePage]:
-        return await self._http.ask(
-            "discover/movie", {"language": self._language, **params}, MoviePage
-        )
 
     async def movie(self, tmdb_id: int, *, etag: str | None = None) -> FetchResult:
         """A film with credits, keywords, videos, similar films, ids and releases: ONE request.

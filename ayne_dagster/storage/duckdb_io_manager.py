@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pandas as pd
+import pyarrow as pa
 from dagster._core.storage.db_io_manager import DbIOManager
 from dagster_duckdb.io_manager import DuckDbClient
 from dagster_duckdb_pandas import DuckDBPandasIOManager
@@ -21,7 +23,12 @@ from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.domain.tables.contract import ColumnType, TableContract
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
-from ayne_dagster.storage.table_writes import WriteReport, stored_columns, write_rows
+from ayne_dagster.storage.table_writes import (
+    WriteReport,
+    delete_rows,
+    stored_columns,
+    write_rows,
+)
 from ayne_dagster.storage.warehouse import Warehouse, transaction
 
 
@@ -44,6 +51,31 @@ class TableBatch:
 
     rows: pd.DataFrame
     also: Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Rows that leave a table with one key column, in the transaction that keeps them elsewhere.
+
+    Attributes:
+        keys: Their keys.
+        unless_in: A table with that column: what it names at that moment stays after all.
+    """
+
+    keys: Sequence[Any]
+    unless_in: TableContract
+
+    def delete(
+        self, connection: duckdb.DuckDBPyConnection, contract: TableContract, warehouse: Warehouse
+    ) -> WriteReport:
+        """Delete them; what that did."""
+        return delete_rows(
+            connection,
+            contract,
+            warehouse.qualified(contract.name),
+            pa.table({contract.key[0]: list(self.keys)}),
+            unless_named_in=warehouse.qualified(self.unless_in.name),
+        )
 
 
 class WarehouseIOManager(DuckDBPandasIOManager):
@@ -127,7 +159,7 @@ class ContractIOManager(DbIOManager):
             mirror=self._mirror,
             purpose=f"{contract.name}, run {run_id[:8]}",
         )
-        context.add_output_metadata(_write_metadata(report, frame, self._warehouse, contract))
+        context.add_output_metadata(write_metadata(report, self._warehouse, contract))
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The upstream rows of the partitions asked for, by contract, without taking a write lock.
@@ -158,6 +190,8 @@ def write_batch(
     years: Sequence[str] | None,
     also: Mapping[TableContract, pd.DataFrame] | None = None,
     mirror: ParquetMirror | None = None,
+    is_mirrored_later: bool = False,
+    leaving: Leaving | None = None,
     purpose: str,
 ) -> WriteReport:
     """Check and write rows of one or more tables in one transaction, then mirror what changed.
@@ -169,6 +203,9 @@ def write_batch(
         years: Partitions of the run, None for unpartitioned tables.
         also: Rows of other tables for the same transaction.
         mirror: Where the mirror lies, if there is one.
+        is_mirrored_later: Only note what is to be mirrored: one of many writes, `mirror_owed` comes
+            after the last. Otherwise each would write whole partitions for a few rows.
+        leaving: Rows of the main table that leave it in the same transaction.
         purpose: Who writes, for others who wait.
 
     Returns:
@@ -186,7 +223,7 @@ def write_batch(
 
     def mirror_changes(connection: Any) -> None:
         for table, report in reports.items():
-            if mirror is not None:
+            if mirror is not None and not is_mirrored_later:
                 qualified = warehouse.qualified(table.name)
                 mirror.write(connection, table, qualified, report.touched_years)
 
@@ -201,9 +238,21 @@ def write_batch(
                 reports[table] = write_rows(
                     connection, table, checked, qualified, years, stored=stored[table]
                 )
-                if mirror is not None and reports[table].is_changed:
-                    mirror.owe(table, reports[table].touched_years)
+            if leaving is not None and stored[contract]:
+                reports[contract] += leaving.delete(connection, contract, warehouse)
+            for table, report in reports.items():
+                if mirror is not None and report.is_changed:
+                    mirror.owe(table, report.touched_years)
     return reports[contract]
+
+
+def mirror_owed(
+    warehouse: Warehouse, mirror: ParquetMirror, tables: Sequence[TableContract], *, purpose: str
+) -> None:
+    """Mirror what earlier writes of these tables only noted, or were killed before mirroring."""
+    if any(mirror.is_owed(table) for table in tables):
+        with warehouse.writing(f"{purpose}, mirror") as connection:
+            mirror.catch_up(connection, tables, warehouse.qualified)
 
 
 def load_frame(
@@ -253,13 +302,13 @@ def load_frame(
     )
 
 
-def _write_metadata(
-    report: WriteReport, frame: pd.DataFrame, warehouse: Warehouse, contract: TableContract
+def write_metadata(
+    report: WriteReport, warehouse: Warehouse, contract: TableContract
 ) -> dict[str, Any]:
+    """What a write did, as figures for the UI."""
     return {
         "dagster/table_name": f"{warehouse.schema}.{contract.name}",
         "dagster/storage_kind": "duckdb",
-        "rows in frame": len(frame),
         "rows inserted": report.inserted,
         "rows updated": report.updated,
         "rows unchanged": report.unchanged,

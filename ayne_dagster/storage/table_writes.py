@@ -43,6 +43,17 @@ class WriteReport:
     moved: int
     touched_years: tuple[str, ...]
 
+    def __add__(self, other: "WriteReport") -> "WriteReport":
+        """Both writes to one table as one."""
+        return WriteReport(
+            inserted=self.inserted + other.inserted,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            deleted=self.deleted + other.deleted,
+            moved=self.moved + other.moved,
+            touched_years=tuple(sorted({*self.touched_years, *other.touched_years})),
+        )
+
     @property
     def is_changed(self) -> bool:
         """Whether the table differs from before."""
@@ -77,7 +88,8 @@ def ensure_table(
         stored: What `stored_columns` found.
 
     Raises:
-        SchemaConflict: A stored column has another type than the contract's.
+        SchemaConflict: A stored column has another type than the contract's, or a column that must
+            have a value was gained and says no default for the rows that are there.
     """
     if not stored:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified.split('.')[0]}")
@@ -85,15 +97,48 @@ def ensure_table(
         return
     for column in contract.columns:
         if column.name not in stored:
-            connection.execute(
-                f'ALTER TABLE {qualified} ADD COLUMN "{column.name}" {column.type.value}'
-            )
+            _add_column(connection, contract, qualified, column)
         elif stored[column.name] != column.type.value:
             raise SchemaConflict(
                 f"{contract.name}.{column.name} is stored as {stored[column.name]}, the contract "
                 f"says {column.type.value}; nothing was written. Export the table, drop it, and "
                 "materialize it again"
             )
+
+
+def _add_column(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    qualified: str,
+    column: Column,
+) -> None:
+    if column.default is None and not column.nullable:
+        raise SchemaConflict(
+            f"{contract.name} is stored without {column.name}, which must have a value in every "
+            "row; nothing was written. Give the column of the contract a `default` for the rows "
+            "that are there, or export the table, drop it, and materialize it again"
+        )
+    connection.execute(
+        f'ALTER TABLE {qualified} ADD COLUMN "{column.name}" {column.type.value} '
+        f"DEFAULT {literal(column)}"
+    )
+    if not column.nullable:
+        connection.execute(f'ALTER TABLE {qualified} ALTER "{column.name}" SET NOT NULL')
+    # From here on every row says its own value, as in a table made today.
+    connection.execute(f'ALTER TABLE {qualified} ALTER "{column.name}" DROP DEFAULT')
+
+
+def literal(column: Column) -> str:
+    """A column's default as SQL; NULL where it has none."""
+    if isinstance(column.default, tuple):
+        return f"[{', '.join(_text(value) for value in column.default)}]"
+    return "NULL" if column.default is None else _text(column.default)
+
+
+def _text(value: str | float) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value)
 
 
 def create_table_sql(contract: TableContract, qualified: str) -> str:
@@ -143,6 +188,42 @@ def write_rows(
     # closing the connection drops the frame all the same.
     connection.unregister(_STAGED)
     return report
+
+
+def delete_rows(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    qualified: str,
+    keys: pa.Table,
+    *,
+    unless_named_in: str | None = None,
+) -> WriteReport:
+    """Delete named rows, inside the transaction that puts them somewhere else.
+
+    Args:
+        connection: An open transaction.
+        contract: The table; it exists.
+        qualified: Its quoted name with its schema.
+        keys: The key columns of the rows to delete.
+        unless_named_in: A table with the same key columns: rows it names at this moment stay,
+            whatever was read before.
+
+    Returns:
+        What was deleted; the partitions touched are to be mirrored.
+    """
+    connection.register(_STAGED, keys.select(list(contract.key)))
+    matches = " AND ".join(f't."{name}" = s."{name}"' for name in contract.key)
+    kept = ""
+    if unless_named_in is not None:
+        same = " AND ".join(f't."{name}" = k."{name}"' for name in contract.key)
+        kept = f" AND NOT EXISTS (SELECT 1 FROM {unless_named_in} AS k WHERE {same})"
+    year = f't."{contract.year_column}"' if contract.year_column else "NULL"
+    deleted = connection.execute(
+        f"DELETE FROM {qualified} AS t USING {_STAGED} AS s WHERE {matches}{kept} RETURNING {year}"
+    ).fetchall()
+    connection.unregister(_STAGED)
+    years = {row[0] for row in deleted} if contract.year_column else set()
+    return WriteReport(0, 0, 0, len(deleted), 0, tuple(sorted(years)))
 
 
 def _merge(

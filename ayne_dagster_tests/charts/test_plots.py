@@ -12,12 +12,14 @@ from PIL import Image
 from ayne_dagster.charts.discovered_movies import plot_discovered_movies
 from ayne_dagster.charts.features import plot_features, rank_correlations
 from ayne_dagster.charts.forecasts import plot_forecasts
-from ayne_dagster.charts.frozen_flags import days_until_due, plot_frozen_flags
+from ayne_dagster.charts.frozen_flags import FlagFigures, days_until_due, plot_frozen_flags
 from ayne_dagster.charts.images import PNG_LIMIT_BYTES, inline_image
+from ayne_dagster.charts.imdb_ratings import plot_imdb_ratings
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
-from ayne_dagster.charts.theme import as_dollars, no_data_yet
+from ayne_dagster.charts.theme import as_dollars, films_shown, no_data_yet
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
+from ayne_dagster.charts.tmdb_ids import plot_tmdb_ids
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.tables.derived import AGE_BANDS
@@ -91,16 +93,38 @@ def scores() -> pd.DataFrame:
     )
 
 
+def exported_bands() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "popularity_from": [0.0, 0.1, 1.0, 10.0],
+            "known_films": [0, 200, 3_000, 90],
+            "other_films": [900_000, 100_000, 4_000, 0],
+        }
+    )
+
+
+def imdb_ratings() -> pd.DataFrame:
+    votes = np.exp(RNG.normal(7, 3, COUNT)).astype(int)
+    return pd.DataFrame({"imdb_rating": RNG.uniform(1, 10, COUNT), "imdb_votes": votes})
+
+
+def films_per_month() -> pd.DataFrame:
+    dates = details()[["release_date"]].rename(columns={"release_date": "month"})
+    return dates.assign(films=3)
+
+
 PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFrame]]] = [
     ("movie_lists", plot_movie_lists, lists),
-    ("discovered_movies", plot_discovered_movies, details),
+    ("discovered_movies", plot_discovered_movies, films_per_month),
     ("tmdb_details", plot_tmdb_details, details),
     ("omdb_ratings", plot_omdb_ratings, ratings),
-    ("frozen_flags", lambda frame: plot_frozen_flags(frame, NOW), flags),
+    ("frozen_flags", lambda frame: plot_frozen_flags(FlagFigures.of(frame, NOW)), flags),
     ("features", plot_features, features),
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
     ("forecasts", plot_forecasts, predictions),
+    ("tmdb_ids", plot_tmdb_ids, exported_bands),
+    ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
 ]
 
 
@@ -123,14 +147,14 @@ def test_a_plot_of_nothing_says_so_instead_of_failing_the_run(
 
 
 def test_films_without_any_date_are_still_counted():
-    frame = pd.DataFrame({"release_date": [None, None]})
+    frame = pd.DataFrame({"month": [None], "films": [2]})
     assert Image.open(BytesIO(plot_discovered_movies(frame))).width == 900
 
 
 def test_frozen_films_without_due_times_are_drawn():
     """All frozen, both due columns NULL: object columns of None in DuckDB's frame."""
     frame = flags().assign(tmdb_due_at=None, omdb_due_at=None, is_frozen=True)
-    assert Image.open(BytesIO(plot_frozen_flags(frame, NOW))).width == 900
+    assert Image.open(BytesIO(plot_frozen_flags(FlagFigures.of(frame, NOW)))).width == 900
 
 
 def test_the_first_source_that_is_due_decides():
@@ -169,3 +193,21 @@ def test_other_bytes_and_too_many_bytes_are_refused():
         inline_image(b"<svg>", "a drawing")
     with pytest.raises(ValueError, match="allowed"):
         inline_image(b"\x89PNG\r\n\x1a\n" + bytes(PNG_LIMIT_BYTES), "a photograph")
+
+
+def test_figures_of_groups_of_flags_add_up_to_those_of_all_films():
+    """Only so is the picture of a million films right without holding them."""
+    frame = flags().assign(omdb_due_at=pd.Timestamp(NOW) - pd.Timedelta(days=1))
+    whole = FlagFigures.of(frame, NOW)
+    parts = FlagFigures.of(frame.head(20), NOW) + FlagFigures.of(frame.tail(COUNT - 20), NOW)
+    assert (whole.awake, whole.asleep) == (parts.awake, parts.asleep)
+    assert whole.per_week.tolist() == parts.per_week.tolist()
+    assert whole.per_week.sum() == 0
+    assert (parts.films, parts.frozen) == (COUNT, int(frame["is_frozen"].sum()))
+    assert (parts.due_at_omdb, parts.overdue) == (COUNT, COUNT)
+    assert 0 < parts.due_at_tmdb < COUNT
+
+
+def test_a_picture_of_a_sample_says_so():
+    assert films_shown(50_000, 1_000_000) == "a sample of 50,000 of 1,000,000 films"
+    assert films_shown(60, None) == films_shown(60, 60) == "60 films"

@@ -56,3 +56,8 @@ def test_numbers_are_aligned_and_the_rest_is_counted():
 
 def test_an_empty_frame_says_so():
     assert preview(pd.DataFrame({"a": []})).value == "No rows."
+
+
+def test_a_few_rows_of_many_say_how_many_there_are():
+    frame = pd.DataFrame({"tmdb_id": range(10)})
+    assert markdown_table(frame, of=1_000_000).endswith("10 of 1,000,000 rows.")

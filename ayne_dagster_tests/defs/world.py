@@ -20,6 +20,7 @@ from PIL import Image
 
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.definitions import defs
+from ayne_dagster.defs import resources
 from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.sandbox.server import RunningSandbox
 
@@ -123,21 +124,28 @@ class World:
     def run(
         self,
         job: str = "whole_graph",
-        years: tuple[str, str] = (YEARS[0], YEARS[-1]),
+        years: tuple[str, str] | None = (YEARS[0], YEARS[-1]),
         *,
         instance: dg.DagsterInstance | None = None,
         config: dict[str, Any] | None = None,
         assets: list[str] | None = None,
         is_drawn: bool = False,
+        at: datetime | None = None,
         **overrides: str,
     ) -> Run:
-        """Run a job of the platform over a range of years, in this process.
+        """Run a job of the platform over a range of years (None: it has none), in this process.
 
         Pictures take half the time of a small run and have tests of their own; only the first run
-        of a session draws them.
+        of a session draws them. With `at` the platform's clock shows that time; the sandbox's and
+        Dagster's do not.
         """
         logging.getLogger("dagster").setLevel(logging.ERROR)
-        with self.environment(overrides), _instance(instance) as used, _pictures(is_drawn):
+        with (
+            self.environment(overrides),
+            _instance(instance) as used,
+            _pictures(is_drawn),
+            _clock_at(at),
+        ):
             result = (
                 defs()
                 .resolve_job_def(job)
@@ -153,7 +161,9 @@ class World:
                     tags={
                         "dagster/asset_partition_range_start": years[0],
                         "dagster/asset_partition_range_end": years[-1],
-                    },
+                    }
+                    if years
+                    else {},
                     raise_on_error=False,
                 )
             )
@@ -198,6 +208,14 @@ def _instance(given: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstance]:
         return
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@contextmanager
+def _clock_at(time: datetime | None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if time is not None:
+            patch.setattr(resources, "utc_now", lambda: time)
+        yield
 
 
 @contextmanager

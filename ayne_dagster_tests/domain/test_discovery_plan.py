@@ -98,7 +98,7 @@ def test_a_film_seen_in_several_places_is_one_row_with_all_of_them():
         ("discover", film(7, date(2001, 3, 2)), NOW - timedelta(hours=1)),
         ("discover", film(7, date(2001, 3, 2)), NOW - timedelta(hours=2)),
     ]
-    rows = discovered_rows(seen, ["2001"], KEYS)
+    rows = discovered_rows(seen, KEYS)
     assert rows["sources"].tolist() == [["discover", "popular"]]
     assert rows["first_seen_at"].tolist() == [NOW - timedelta(hours=2)]
     assert rows["last_seen_at"].tolist() == [NOW]
@@ -108,30 +108,36 @@ def test_the_latest_sighting_wins_whatever_the_order():
     older = ("discover", film(7, date(2001, 3, 2), title="Old"), NOW - timedelta(days=1))
     newer = ("popular", film(7, date(2001, 3, 2), title="New"), NOW)
     for seen in ([older, newer], [newer, older]):
-        assert discovered_rows(seen, ["2001"], KEYS)["title"].tolist() == ["New"]
+        assert discovered_rows(seen, KEYS)["title"].tolist() == ["New"]
 
 
-def test_films_of_other_years_are_left_to_their_own_runs():
+def test_films_of_every_year_and_of_none_are_kept():
+    """A film on a list was dropped when it had no date or its year was not part of the run."""
     seen = [
         ("popular", film(1, date(2001, 3, 2)), NOW),
         ("popular", film(2, date(2002, 3, 2)), NOW),
         ("popular", film(3, None), NOW),
         ("popular", film(4, date(2050, 1, 1)), NOW),
     ]
-    assert discovered_rows(seen, ["2001"], KEYS)["tmdb_id"].tolist() == [1]
-    undated = discovered_rows(seen, ["undated"], KEYS)
-    assert undated["tmdb_id"].tolist() == [3, 4]
-    assert undated["release_year"].tolist() == ["undated", "undated"]
+    rows = discovered_rows(seen, KEYS)
+    years = dict(zip(rows["tmdb_id"], rows["release_year"], strict=True))
+    assert years == {1: "2001", 2: "2002", 3: "undated", 4: "undated"}
+
+
+def test_a_film_seen_again_in_a_walk_keeps_its_first_time():
+    again = film(7, date(2001, 3, 2), first_seen_at=NOW - timedelta(hours=3))
+    listed = ("popular", film(7, date(2001, 3, 2)), NOW - timedelta(hours=1))
+    rows = discovered_rows([("discover", again, NOW), listed], KEYS)
+    assert rows["first_seen_at"].tolist() == [NOW - timedelta(hours=3)]
 
 
 def test_rows_fulfil_the_contract_even_when_nothing_was_seen():
-    years = ["2001", "undated"]
     seen = [("discover", film(1, date(2001, 3, 2)), NOW), ("upcoming", film(2, None), NOW)]
-    assert check_frame(discovered_rows(seen, years, KEYS), DISCOVERED_MOVIES).num_rows == 2
-    assert check_frame(discovered_rows([], years, KEYS), DISCOVERED_MOVIES).num_rows == 0
+    assert check_frame(discovered_rows(seen, KEYS), DISCOVERED_MOVIES).num_rows == 2
+    assert check_frame(discovered_rows([], KEYS), DISCOVERED_MOVIES).num_rows == 0
 
 
 def test_what_a_film_list_lacks_is_unknown_not_an_error():
     bare = {"tmdb_id": 1, "release_date": date(2001, 3, 2)}
-    row = discovered_rows([("popular", bare, NOW)], ["2001"], KEYS).iloc[0]
+    row = discovered_rows([("popular", bare, NOW)], KEYS).iloc[0]
     assert row["title"] is None

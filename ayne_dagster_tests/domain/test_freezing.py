@@ -9,7 +9,7 @@ from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.freezing import flag_films, is_frozen
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import FROZEN_FLAGS
-from ayne_dagster_tests.domain.planned_films import NOW, answered, planned, released
+from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
 
 POLICY = RefreshPolicy()
 OLD_PLAIN = "over 365 days: TMDB every 90 days, OMDb every 180 days"
@@ -133,9 +133,23 @@ def test_no_films_have_no_flags():
         (
             released(
                 900,
-                **{**answered(1, "not_found"), "tmdb_not_found_since": NOW - pd.Timedelta(days=9)},
+                **{**answered(1, "not_found"), "tmdb_gone_at": NOW - pd.Timedelta(days=9)},
             ),
             "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop",
+        ),
+        (
+            released(
+                900,
+                **{
+                    **answered(9, "not_found"),
+                    "tmdb_gone_at": NOW - pd.Timedelta(days=9),
+                    "last_seen_at": NOW,
+                },
+            ),
+            (
+                "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop; "
+                "seen again since, asked once more"
+            ),
         ),
     ],
 )
@@ -154,3 +168,14 @@ def test_an_unchanged_film_keeps_its_words_from_day_to_day():
     film = planned(released(2000, **cycles(1, 1), **answered(1)))
     later = flag_films(film, NOW + pd.Timedelta(days=20), POLICY)
     pd.testing.assert_frame_equal(flag_films(film, NOW, POLICY), later, check_exact=True)
+
+
+def test_a_film_never_fetched_is_due_since_it_is_known_and_says_so():
+    """It read "due 1970-01-01", before TMDB, OMDb and the film."""
+    never = released(10)
+    unrated = released(10, changed_at=NOW - pd.Timedelta(days=2), **answered(1))
+    unrated |= {"omdb_answered_at": None, "omdb_outcome": None}
+    made = flags(never, unrated)
+    assert made["tmdb_due_at"][0] == SEEN
+    assert made["omdb_due_at"][1] == NOW - pd.Timedelta(days=2)
+    assert made["reason"].str.contains("never fetched, due at once").all()

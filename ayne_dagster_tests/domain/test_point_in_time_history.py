@@ -1,13 +1,35 @@
 """History counts what was known by then: no later film, no fresh outcome, no rounding noise."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from ayne_dagster.domain import point_in_time_history
 from ayne_dagster.domain.point_in_time_history import (
     PRIOR_WEIGHT,
-    films_before,
-    history_of_lists,
+    FilmEntities,
+    TrackRecords,
+    index_releases,
 )
+
+Lists = Sequence[Sequence[int]]
+
+
+def entities(lists: Lists) -> FilmEntities:
+    return FilmEntities.of_lists(pa.array(lists, pa.list_(pa.int64())))
+
+
+def history_of_lists(lists: Lists, days: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
+    """The history of films among themselves."""
+    named = entities(lists)
+    return TrackRecords.learn(named, days, outcomes).history(named, days)
+
+
+def films_before(lists: Lists, days: np.ndarray) -> np.ndarray:
+    named = entities(lists)
+    return point_in_time_history.films_before(index_releases(named, days), named, days)
 
 
 def test_an_outcome_counts_from_day_180_on_and_not_a_day_earlier():
@@ -81,3 +103,17 @@ def test_earlier_films_of_a_collection_are_counted_by_day():
 def test_no_films_have_no_history():
     assert history_of_lists([], np.array([], dtype=int), np.array([])).size == 0
     assert films_before([], np.array([], dtype=int)).size == 0
+
+
+def test_entities_that_no_outcome_knows_have_no_history_whatever_their_id():
+    """Ids are looked up in a sorted list: one beyond its end, or between two, is nobody."""
+    past = TrackRecords.learn(entities([[10], [30]]), np.array([0, 0]), np.array([16.0, 12.0]))
+    asked = entities([[5], [20], [2**62], [30]])
+    history = past.history(asked, np.full(4, 1000))
+    assert np.isnan(history[:3]).all()
+    assert history[3] == (12.0 + PRIOR_WEIGHT * 14.0) / (1 + PRIOR_WEIGHT)
+
+
+def test_lists_are_cut_before_repeats_are_dropped():
+    named = FilmEntities.of_lists(pa.array([[7, 7, 8], None, [9]]), most=2)
+    assert (named.films.tolist(), named.ids.tolist()) == ([0, 2], [7, 9])

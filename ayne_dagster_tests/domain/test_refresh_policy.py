@@ -23,7 +23,7 @@ from ayne_dagster.domain.refresh_policy import (
     is_gone,
     spread_factors,
 )
-from ayne_dagster_tests.domain.planned_films import NOW, answered, planned, released
+from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
 
 EXACT = RefreshPolicy(spread=0.0)
 TMDB, OMDB = Source.TMDB, Source.OMDB
@@ -100,7 +100,7 @@ def test_a_film_without_a_date_is_asked_for_every_month():
 def test_omdb_is_never_asked_for_a_film_without_an_imdb_id():
     film = released(10, imdb_id=None)
     assert due(film, OMDB) is pd.NaT
-    assert due(film, TMDB) == pd.Timestamp(0, tz="UTC")
+    assert due(film, TMDB) == SEEN
     assert due_films(planned(film), OMDB, NOW, EXACT).empty
 
 
@@ -133,21 +133,26 @@ def test_an_unreadable_answer_is_asked_for_again_after_a_week():
     assert due(film, TMDB) == due(film, OMDB) == NOW + timedelta(days=6)
 
 
-@pytest.mark.parametrize(("days_between", "is_it"), [(0, False), (0.99, False), (1, True)])
-def test_a_film_is_gone_when_two_not_found_lie_a_day_apart(days_between: float, is_it: bool):
-    """TMDB answers 404 for films it has, for minutes: a single one may be a ghost."""
-    since = NOW - timedelta(days=3)
-    films = planned(
-        released(
-            900,
-            tmdb_outcome=FetchOutcome.NOT_FOUND,
-            tmdb_not_found_since=since,
-            tmdb_answered_at=since + timedelta(days=days_between),
-        )
-    )
-    assert bool(is_gone(films, EXACT)[0]) is is_it
-    assert bool(due_times(films, TMDB, NOW, EXACT).isna()[0]) is is_it
-    assert bool(due_times(films, OMDB, NOW, EXACT).isna()[0]) is is_it
+def gone_film(**more: Any) -> dict[str, Any]:
+    at = NOW - timedelta(days=3)
+    return released(
+        900, **{**answered(3, FetchOutcome.NOT_FOUND), "tmdb_gone_at": at, "last_seen_at": SEEN},
+        **more,
+    )  # fmt: skip
+
+
+def test_a_film_that_is_gone_is_never_due_at_either_source():
+    films = planned(gone_film())
+    assert bool(is_gone(films)[0])
+    assert due(gone_film(), TMDB) is pd.NaT
+    assert due(gone_film(), OMDB) is pd.NaT
+
+
+def test_an_id_that_is_seen_again_is_due_a_day_after_the_last_not_found():
+    """TMDB takes films away and puts them back; once buried they were never looked at again."""
+    film = {**gone_film(), "last_seen_at": NOW - timedelta(days=2)}
+    assert due(film, TMDB) == NOW - timedelta(days=2)
+    assert due(film, OMDB) is pd.NaT
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ayne_dagster.domain.fingerprints import stable_fields, stable_fingerprint
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refreshing import FilmAnswer, Refreshed, apply_answers
-from ayne_dagster.domain.tables import OMDB_RATINGS, REFRESH_HISTORY, TMDB_DETAILS
+from ayne_dagster.domain.tables import OMDB_RATINGS, REFRESH_HISTORY, REFRESH_STATE, TMDB_DETAILS
 from ayne_dagster.domain.tables.contract import ColumnType, TableContract
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,12 +80,31 @@ def answer(outcome: FetchOutcome, tmdb_id: int = 7, row: dict[str, Any] | None =
     return FilmAnswer(tmdb_id, (row or {}).get("imdb_id"), outcome, NOW, row, **more)
 
 
-def apply(*answers: FilmAnswer, known: dict[Any, dict] | None = None, **more: Any) -> Refreshed:
-    return apply_answers(answers, known or {}, source=Source.TMDB, contract=TMDB_DETAILS, **more)
+def apply(
+    *answers: FilmAnswer,
+    known: dict[Any, dict] | None = None,
+    states: dict[int, dict] | None = None,
+) -> Refreshed:
+    return apply_answers(
+        answers, known or {}, states or {}, source=Source.TMDB, contract=TMDB_DETAILS
+    )
 
 
-def apply_omdb(*answers: FilmAnswer, known: dict[Any, dict] | None = None) -> Refreshed:
-    return apply_answers(answers, known or {}, source=Source.OMDB, contract=OMDB_RATINGS)
+def apply_omdb(
+    *answers: FilmAnswer,
+    known: dict[Any, dict] | None = None,
+    states: dict[int, dict] | None = None,
+) -> Refreshed:
+    return apply_answers(
+        answers, known or {}, states or {}, source=Source.OMDB, contract=OMDB_RATINGS
+    )
+
+
+def state(tmdb_id: int = 7, **more: Any) -> dict[str, Any]:
+    """What the states table holds of a film TMDB answered for at `THEN`."""
+    row = _empty(REFRESH_STATE)
+    return {**row, "source": "tmdb", "tmdb_id": tmdb_id, "answered_at": THEN, "outcome": "row",
+            "unchanged_cycles": 0, "last_row_at": THEN, "last_cycle_at": THEN, **more}  # fmt: skip
 
 
 def test_a_first_answer_is_new_not_changed():
@@ -148,11 +167,8 @@ def test_an_answer_that_claims_a_row_and_has_none_is_a_bug_said_aloud():
 
 
 def not_found(known: dict, since: datetime | None) -> Refreshed:
-    return apply(
-        answer(FetchOutcome.NOT_FOUND),
-        known={7: known},
-        not_found_since={7: since} if since else {},
-    )
+    before = state(outcome="not_found", not_found_since=since, answered_at=since or THEN)
+    return apply(answer(FetchOutcome.NOT_FOUND), known={7: known}, states={7: before})
 
 
 def test_not_found_once_does_not_bury_a_film():
@@ -170,7 +186,11 @@ def test_not_found_twice_a_day_apart_sets_gone_at_and_keeps_everything_else():
 
 def test_a_film_that_is_gone_stays_gone_since_the_first_time():
     buried = stored(details(7), gone_at=THEN)
-    assert not_found(buried, THEN - timedelta(days=9)).rows.empty
+    since = THEN - timedelta(days=9)
+    before = state(outcome="not_found", not_found_since=since, gone_at=THEN)
+    made = apply(answer(FetchOutcome.NOT_FOUND), known={7: buried}, states={7: before})
+    assert made.rows.empty
+    assert made.states["gone_at"].tolist() == [THEN]
 
 
 def test_a_film_that_comes_back_is_gone_no_longer():
@@ -183,11 +203,12 @@ def test_omdb_has_no_tombstones():
     made = apply_answers(
         [FilmAnswer(7, "tt0000007", FetchOutcome.NOT_FOUND, NOW)],
         known,
+        {7: state(source="omdb", imdb_id="tt0000007", not_found_since=THEN)},
         source=Source.OMDB,
         contract=OMDB_RATINGS,
-        not_found_since={7: THEN},
     )
     assert made.rows.empty
+    assert made.states.iloc[0]["gone_at"] is None
     assert len(made.history) == 1
 
 

@@ -55,7 +55,7 @@ def test_newest_by_and_moving_rows_belong_to_merged_tables_only(table: TableCont
         assert table.write_mode is WriteMode.MERGE
     if table.newest_by is not None:
         column = table.column(table.newest_by)
-        assert column.type is ColumnType.TIMESTAMPTZ
+        assert column.type in (ColumnType.TIMESTAMPTZ, ColumnType.DATE)
         assert not column.nullable
 
 
@@ -75,10 +75,10 @@ def test_names_end_in_their_unit_or_role(table: TableContract, column: Column):
     """`budget` was dollars in one table and millions in another."""
     name = column.name
     if column.type is ColumnType.TIMESTAMPTZ:
-        assert name.endswith("_at")
+        assert name.endswith(("_at", "_since"))
     if column.type is ColumnType.BOOLEAN:
         assert name.startswith(("is_", "has_"))
-    if name.endswith("_at"):
+    if name.endswith(("_at", "_since")):
         assert column.type is ColumnType.TIMESTAMPTZ
     if name.endswith(("_usd", "_minutes", "_percent", "_count", "_votes", "_wins", "_cycles")):
         assert column.type in NUMBERS
@@ -175,3 +175,10 @@ def test_bookkeeping_is_no_value():
     assert "trained_at" not in values
     assert "release_year" not in values
     assert "rmsle" in values
+
+
+def test_only_a_journal_is_mirrored_by_month():
+    """A table whose rows change would keep old values in the months nobody writes again."""
+    moment = Column("seen_at", ColumnType.TIMESTAMPTZ, "When.", nullable=False)
+    with pytest.raises(ValueError, match="journals"):
+        contract(tmdb_id_column(), moment, mirror_month_of="seen_at")

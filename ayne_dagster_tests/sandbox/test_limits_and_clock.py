@@ -62,6 +62,7 @@ def test_too_many_requests_are_429_code_25_over_all_connections(
     stats = client.ask("/_sandbox/stats").json()["services"]["tmdb"]
     assert stats["by_status"] == {"200": 4, "429": 3}
     assert stats["max_requests_in_one_second"] == 7
+    assert 0 < stats["seconds_from_first_to_last"] < 60
 
 
 def test_retry_after_has_four_modes(make_client: Callable[..., Client]) -> None:

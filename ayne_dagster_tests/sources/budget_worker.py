@@ -1,34 +1,35 @@
-"""A process of its own that asks the shared budget: run by `test_request_budget.py`.
+"""A process of its own that asks the shared budget: run by `test_budget_processes.py`.
 
-Prints the send times it was given, one a line, and `exhausted` where the quota ended it.
+Reads its orders as one line of JSON; says `began` when it holds its first turn, then a send time a
+line, and `exhausted` where the quota ended it.
 """
 
 import asyncio
+import json
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ayne_dagster.sources.failures import QuotaExhausted
 from ayne_dagster.sources.request_budget import ServiceLimits
-from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
+from ayne_dagster_tests.sources.budgets import make_budget
 
 
-async def work(path: Path, pace: float, quota: int, wanted: int) -> None:
-    budget = SqliteRequestBudget(
-        path,
-        {"tmdb": ServiceLimits(pace or None, quota or None, "k")},
-        now=lambda: datetime.now(UTC),
-    )
-    for _ in range(wanted):
+async def work(orders: dict[str, Any]) -> None:
+    ahead = timedelta(days=orders["days_ahead"])
+    limits = {"tmdb": ServiceLimits(orders["pace"], orders["quota"], "k", orders["places"])}
+    budget = make_budget(orders["where"], limits, lambda: datetime.now(UTC) + ahead)
+    for _ in range(orders["wanted"]):
         try:
-            await budget.acquire("tmdb")
+            async with budget.turn("tmdb"):
+                sys.stdout.write(f"{time.time()}\n")
+                sys.stdout.flush()
+                await asyncio.sleep(orders["seconds"])
         except QuotaExhausted:
             sys.stdout.write("exhausted\n")
             return
-        sys.stdout.write(f"{time.time()}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(work(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(work(json.loads(sys.stdin.readline())))

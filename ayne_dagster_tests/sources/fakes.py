@@ -5,14 +5,17 @@ Lives here: what several tests share. Not here: the platform's own sandbox.
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from ayne_dagster.sources.failures import QuotaExhausted
-from ayne_dagster.sources.request_budget import BudgetStatus
+from ayne_dagster.sources.page_journal import JournaledPage
+from ayne_dagster.sources.request_budget import BudgetStatus, Turn
+from ayne_dagster.storage.page_journal_file import KeptPage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TMDB_KEY = "0123456789abcdef0123456789abcdef"
@@ -41,24 +44,61 @@ class CountingBudget:
         self.quota = quota
         self.acquired: Counter[str] = Counter()
         self.pauses: list[float] = []
-        self.exhausted: list[str] = []
+        self.exhausted: list[tuple[str, date]] = []
+        self.day = NOON.date()
+        self.is_closed = False
 
-    async def acquire(self, service: str) -> None:
+    @asynccontextmanager
+    async def turn(self, service: str) -> AsyncIterator[Turn]:
         if self.quota is not None and self.acquired[service] >= self.quota:
             raise QuotaExhausted(service, "the day is used up")
         self.acquired[service] += 1
+        yield Turn(self.day)
 
     async def slow_down(self, service: str, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def exhaust(self, service: str) -> None:
-        self.exhausted.append(service)
+    async def exhaust(self, service: str, day: date) -> None:
+        self.exhausted.append((service, day))
 
     def left_today(self, service: str, now: datetime | None = None) -> int | None:
         return None if self.quota is None else self.quota - self.acquired[service]
 
     def status(self, now: datetime | None = None) -> list[BudgetStatus]:
         return []
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class MemoryJournal:
+    """A page journal that lives as long as the test."""
+
+    def __init__(self) -> None:
+        self.pages: dict[tuple[str, str], tuple[dict[str, Any], JournaledPage]] = {}
+
+    def recall(
+        self, path: str, params: Mapping[str, Any], newer_than: datetime
+    ) -> JournaledPage | None:
+        _, page = self.pages.get(_query(path, params), ({}, None))
+        return page if page is not None and page.answered_at > newer_than else None
+
+    def keep(
+        self, path: str, params: Mapping[str, Any], payload: dict[str, Any], answered_at: datetime
+    ) -> None:
+        page = KeptPage(json.loads(json.dumps(payload)), answered_at)
+        self.pages[_query(path, params)] = (dict(params), page)
+
+    def forget(self, path: str, is_done: Callable[[Mapping[str, Any]], bool]) -> None:
+        self.pages = {
+            key: (params, page)
+            for key, (params, page) in self.pages.items()
+            if key[0] != path or not is_done(params)
+        }
+
+
+def _query(path: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    return path, json.dumps(dict(params), sort_keys=True)
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:

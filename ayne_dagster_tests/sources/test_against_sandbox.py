@@ -1,6 +1,8 @@
 """The clients against the sandbox: a real process, real sockets, real time."""
 
 import asyncio
+import json
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from ayne_dagster.sources.omdb import OmdbClient
 from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 from ayne_dagster.sources.tmdb import LIST_PATHS, TmdbClient
+from ayne_dagster_tests.sources.fakes import CountingBudget
 
 server = pytest.importorskip("ayne_dagster.sandbox.server")
 config = pytest.importorskip("ayne_dagster.sandbox.config")
@@ -171,3 +174,65 @@ def rows_of_a_day(
         assert report.counts == {FetchOutcome.ROW: len(found)}
         assert report.stopped_by is None
         return rows, sandbox.stats()["faults"]
+
+
+def drifting_years(seed: int, films: int, years: range, min_votes: int) -> None:
+    """Walk the years at once in a drifting and in a calm sandbox of the same films; compare."""
+    seen = []
+    for is_drifting in (False, True):
+        settings = config.SandboxConfig(
+            films=films, seed=seed, first_year=years[0], last_year=years[-1],
+            tmdb_requests_per_second=0, frozen_world=True, is_drifting=is_drifting,
+        )  # fmt: skip
+        with server.running_sandbox(settings) as running:
+            walks = asyncio.run(walk_years(running, years, min_votes))
+        assert sum(walk.gap for walk in walks) == 0
+        assert not any(walk.is_truncated for walk in walks)
+        seen.append({row["tmdb_id"] for walk in walks for row in walk.rows})
+        # One page-sized part holds about nine films when a whole window is taken apart.
+        total = sum(walk.films_seen for walk in walks)
+        assert sum(walk.requests for walk in walks) <= total / 20 + total / 6 + 3 * len(years)
+    assert len(seen[0]) > films // 2
+    assert seen[1] == seen[0]
+
+
+async def walk_years(sandbox: Any, years: range, min_votes: int) -> list[DiscoverWalk]:
+    async with TmdbClient(
+        credential=SecretStr(sandbox.tmdb_key), base_url=sandbox.tmdb_base_url,
+        budget=CountingBudget(), now=now,
+    ) as tmdb:  # fmt: skip
+        return await asyncio.gather(
+            *(tmdb.discover_year(year, min_votes=min_votes) for year in years)
+        )
+
+
+def test_no_film_is_missed_although_pages_drift() -> None:
+    """27 of 2,930 films were on no page, and stayed unseen for a month."""
+    settings = config.SandboxConfig(
+        films=300, first_year=2020, last_year=2020, tmdb_requests_per_second=0,
+        frozen_world=True, is_drifting=True,
+    )  # fmt: skip
+    with server.running_sandbox(settings) as running:
+        with urllib.request.urlopen(f"{running.url}/_sandbox/catalogue") as answer:
+            offered = json.load(answer)["films_by_year"]["2020"]
+        (walk,) = asyncio.run(walk_years(running, range(2020, 2021), 0))
+    assert (walk.films_seen, walk.gap) == (offered, 0)
+    assert offered > 280
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize(
+    ("films", "years", "min_votes"),
+    [
+        (3_000, range(2020, 2021), 0),
+        (3_000, range(1986, 2026), 0),
+        (9_000, range(2019, 2021), 10),
+        (9_000, range(2020, 2021), 0),
+    ],
+    ids=["one year", "forty small years", "with votes", "days of many films"],
+)
+def test_no_film_of_thousands_is_missed_although_pages_drift(
+    seed: int, films: int, years: range, min_votes: int
+) -> None:
+    drifting_years(seed=seed, films=films, years=years, min_votes=min_votes)

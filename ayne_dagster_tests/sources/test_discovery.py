@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from ayne_dagster.sources.discovery import DiscoverWalk, Window
+from ayne_dagster.sources.discovery import DiscoverWalk
 from ayne_dagster.sources.failures import ServiceUnavailable
 from ayne_dagster.sources.languages import TMDB_LANGUAGES
 from ayne_dagster.sources.tmdb import TmdbClient
@@ -111,16 +111,36 @@ def ids(found: DiscoverWalk) -> set[int]:
     return {row["tmdb_id"] for row in found.rows}
 
 
-def test_a_small_year_is_one_window_and_no_page_is_asked_for_twice() -> None:
+def test_a_calm_year_is_one_window_and_no_page_is_asked_for_twice() -> None:
     """Page 1 was once fetched twice, for its total and for its films."""
+    service = FakeDiscover(spread(495))
+    found = walk(service)
+    assert ids(found) == set(range(1, 496))
+    assert (found.windows, found.requests, found.is_truncated, found.gap) == (1, 25, False, 0)
+    assert (found.films_reported, found.films_seen) == (495, 495)
+    assert sorted(int(asked["page"]) for asked in service.asked) == list(range(1, 26))
+    assert found.rows[0]["sources"] == ["discover"]
+    assert service.asked[0]["include_adult"] == "false"
+
+
+def test_a_year_of_few_pages_is_read_in_parts_of_one_page() -> None:
+    """The totals of two pages can both be one too low; a page that is not full cannot lie."""
     service = FakeDiscover(spread(95))
     found = walk(service)
     assert ids(found) == set(range(1, 96))
-    assert (found.windows, found.requests, found.is_truncated, found.gap) == (1, 5, False, 0)
-    assert (found.films_reported, found.films_seen) == (95, 95)
-    assert sorted(int(asked["page"]) for asked in service.asked) == [1, 2, 3, 4, 5]
-    assert found.rows[0]["sources"] == ["discover"]
-    assert service.asked[0]["include_adult"] == "false"
+    assert (found.requests, found.is_truncated, found.gap) == (9, False, 0)
+    assert {asked["page"] for asked in service.asked} == {"1"}
+
+
+def test_a_full_page_is_not_taken_for_everything() -> None:
+    """A list of 21 that lost one for a moment looks like a whole list of 20."""
+
+    class OneTooFew(FakeDiscover):
+        def found(self, params: dict[str, str]) -> list[dict[str, Any]]:
+            whole = super().found(params)
+            return whole[1:] if len(whole) > 20 else whole
+
+    assert ids(walk(OneTooFew(spread(21)))) == set(range(1, 22))
 
 
 def test_an_empty_year_is_one_request() -> None:
@@ -169,32 +189,105 @@ def test_what_cannot_be_split_any_further_is_said_to_be_truncated() -> None:
     assert found.gap == 100
 
 
-def test_films_that_moved_between_pages_are_found_by_walking_once_more() -> None:
+@pytest.mark.parametrize("films", [700, 3_000])
+def test_a_film_that_moved_between_pages_is_found_by_halving(films: int) -> None:
     """The service is no snapshot: a film seen on two pages means another one on none."""
-    service = FakeDiscover(spread(95))
-    service.hidden_once = {33, 71}
+    service = FakeDiscover(spread(films))
+    service.hidden_once = {333}
     found = walk(service)
-    assert ids(found) == set(range(1, 96))
-    assert found.requests == 10
+    assert ids(found) == set(range(1, films + 1))
     assert found.gap == 0
+    # Two totals a level, then a window of up to ten pages: not the whole walk again.
+    assert found.requests <= films // 20 + 2 * 7 + 25
 
 
-def test_a_gap_that_stays_is_recorded_after_one_more_walk() -> None:
+def test_many_films_that_moved_are_found_without_halving_for_each() -> None:
+    service = FakeDiscover(spread(1_000))
+    service.hidden_once = set(range(5, 1_000, 40))
+    found = walk(service)
+    assert ids(found) == set(range(1, 1_001))
+    assert found.requests <= 50 + 1_000 // 10
+
+
+@pytest.mark.parametrize("films", [95, 1_000])
+def test_a_film_that_is_counted_and_on_no_page_is_recorded(films: int) -> None:
     class Lossy(FakeDiscover):
         def __call__(self, request: httpx.Request) -> httpx.Response:
             self.hidden_once = {50}
             return super().__call__(request)
 
-    service = Lossy(spread(95))
-    found = walk(service)
-    assert (found.films_seen, found.films_reported, found.gap) == (94, 95, 1)
-    assert found.requests == 10
+    found = walk(Lossy(spread(films)))
+    assert (found.films_seen, found.films_reported, found.gap) == (films - 1, films, 1)
     assert not found.is_truncated
+    assert found.requests <= films // 20 + 2 * 5 + 25
+
+
+def test_a_film_deleted_meanwhile_is_no_gap_and_costs_a_bounded_search() -> None:
+    class Shrinking(FakeDiscover):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            if len(self.asked) == 10:
+                self.films = [film for film in self.films if film["id"] != 900]
+                self.answers.clear()
+            return super().__call__(request)
+
+    found = walk(Shrinking(spread(1_000)))
+    assert ids(found) >= set(range(1, 1_001)) - {900}
+    assert found.gap == 0
+    assert found.requests <= 50 + 1_000 // 10
+
+
+def test_films_of_one_day_are_told_apart_by_votes_and_language() -> None:
+    """Sixty films a day with the same date: no day can be halved to find the one that moved."""
+    day = date(2020, 5, 1)
+    films = [film(n, day, votes=n % 3, language=("en", "fr")[n % 2]) for n in range(1, 61)]
+    service = FakeDiscover(films)
+    service.hidden_once = {7, 44}
+    found = walk(service)
+    assert ids(found) == set(range(1, 61))
+    assert found.gap == 0
+
+
+def test_a_day_that_nothing_can_cut_is_walked_a_few_times_and_no_more() -> None:
+    class Lossy(FakeDiscover):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            self.hidden_once = {7}
+            return super().__call__(request)
+
+    found = walk(Lossy([film(n, date(2020, 5, 1), votes=3) for n in range(1, 61)]))
+    assert (found.films_seen, found.gap) == (59, 1)
+    assert found.requests <= 60
+
+
+def test_a_service_that_does_not_heed_a_filter_ends_the_search_all_the_same() -> None:
+    """Ten million numbers of votes can be cut for a long time."""
+
+    class Heedless(FakeDiscover):
+        @staticmethod
+        def fits(film: dict[str, Any], params: dict[str, str]) -> bool:
+            return params["primary_release_date.gte"] <= film["release_date"] and (
+                film["release_date"] <= params["primary_release_date.lte"]
+            )
+
+    service = Heedless([film(n, date(2020, 5, 1), votes=n) for n in range(1, 61)])
+    service.hidden_once = {7}
+    found = walk(service)
+    assert ids(found) == set(range(1, 61))
+    assert found.requests <= 20 * 60
+
+
+def test_a_day_that_is_truncated_does_not_end_the_search_elsewhere() -> None:
+    day = date(2020, 1, 1)
+    films = [film(n, day, language="qq") for n in range(10_000, 10_500)]
+    service = FakeDiscover([*films, *spread(700, days=364)[1:]])
+    service.hidden_once = {600}
+    found = walk(service, max_window_pages=20, languages=("en",))
+    assert found.is_truncated
+    assert 600 in ids(found)
 
 
 def test_a_page_that_fails_fails_the_walk() -> None:
     """A failed page was once logged and dropped, and twenty films were never discovered."""
-    service = FakeDiscover(spread(95))
+    service = FakeDiscover(spread(495))
     service.broken_page = 3
     with pytest.raises(ServiceUnavailable):
         walk(service)
@@ -241,18 +334,6 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
 def test_min_votes_are_asked_for() -> None:
     service = FakeDiscover([film(n, date(2020, 3, 1), votes=n) for n in range(1, 11)])
     assert ids(walk(service, min_votes=6)) == {6, 7, 8, 9, 10}
-
-
-def test_parts_make_up_their_window_exactly() -> None:
-    year = Window(date(2020, 1, 1), date(2020, 12, 31), min_votes=10)
-    one, other = year.parts(("en",))
-    assert one.first_day == year.first_day
-    assert other.first_day - one.last_day == timedelta(days=1)
-    assert other.last_day == year.last_day
-    day = Window(date(2020, 1, 1), date(2020, 1, 1), language="en")
-    low, high = day.parts(())
-    assert (low.min_votes, low.max_votes, high.min_votes, high.max_votes) == (0, 0, 1, None)
-    assert low.parts(()) == []
 
 
 def test_languages_are_codes_and_each_once() -> None:

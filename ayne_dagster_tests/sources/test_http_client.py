@@ -231,7 +231,31 @@ def test_a_quota_used_up_by_the_services_word_ends_the_day() -> None:
     raised = failure_of(service)
     assert type(raised) is QuotaExhausted
     assert raised.tries == 1
-    assert budget.exhausted == ["omdb"]
+    assert budget.exhausted == [("omdb", NOON.date())]
+    assert budget.is_closed
+
+
+def test_a_refusal_after_midnight_ends_the_day_its_request_was_counted_on() -> None:
+    """It came in after midnight once, and the new day was over before its first request."""
+    transport, _ = script(
+        json_answer({"Response": "False", "Error": "Request limit reached!"}, 401)
+    )
+    clock, budget = Clock(NOON + timedelta(hours=12)), CountingBudget()
+    budget.day = NOON.date()
+    service = client(
+        transport, budget=budget, clock=clock,
+        service="omdb", credential=omdb_credential(SecretStr(OMDB_KEY)),
+    )  # fmt: skip
+    failure_of(service)
+    assert budget.exhausted == [("omdb", NOON.date())]
+
+
+def test_requests_sent_before_the_budget_ended_it_are_told() -> None:
+    """Three were sent, none was reported: the quota table and the run disagreed."""
+    transport, asked = script(ERROR_500)
+    raised = failure_of(client(transport, budget=CountingBudget(3)))
+    assert type(raised) is QuotaExhausted
+    assert raised.tries == len(asked) == 3
 
 
 def test_a_refused_key_names_the_setting_to_correct() -> None:

@@ -170,6 +170,42 @@ def test_a_stored_type_that_contradicts_the_contract_stops_the_write(warehouse: 
     assert column(warehouse, MERGED, "film_id") == [1]
 
 
+def test_a_gained_column_that_must_have_a_value_needs_a_default(warehouse: Warehouse) -> None:
+    """It was added without one, and the rows that were there broke their own contract."""
+    write(warehouse, MERGED, films("2001", 1), "2001")
+    strict = films_contract(
+        WriteMode.MERGE, more=[Column("is_seen", ColumnType.BOOLEAN, "Seen.", nullable=False)]
+    )
+    with pytest.raises(SchemaConflict, match=r"films is stored without is_seen.*`default`"):
+        write(warehouse, strict, films("2001", 2, is_seen=True), "2001")
+    assert column(warehouse, MERGED, "film_id") == [1]
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "stored"),
+    [
+        (ColumnType.BOOLEAN, False, False),
+        (ColumnType.BIGINT, 7, 7),
+        (ColumnType.VARCHAR, "it's", "it's"),
+        (ColumnType.VARCHAR_LIST, (), []),
+        (ColumnType.BIGINT_LIST, (1, 2), [1, 2]),
+    ],
+)
+def test_rows_that_are_there_take_the_default_of_a_gained_column(
+    warehouse: Warehouse, type_: ColumnType, default: object, stored: object
+) -> None:
+    write(warehouse, MERGED, films("2001", 1), "2001")
+    gained = Column("gained", type_, "New.", nullable=False, default=default)  # pyright: ignore[reportArgumentType]
+    later = films_contract(WriteMode.MERGE, more=[gained])
+    write(warehouse, later, films("2001", 2).assign(gained=[stored]), "2001")
+    assert column(warehouse, later, "gained") == [stored, stored]
+    with (
+        pytest.raises(duckdb.ConstraintException),
+        warehouse.writing("a hand") as connection,
+    ):
+        connection.execute("INSERT INTO films (film_id, release_year) VALUES (3, '2001')")
+
+
 def test_a_batch_is_written_whole_or_not_at_all(warehouse: Warehouse) -> None:
     """A row without its history would be asked for again, or never."""
     with pytest.raises(ContractViolation, match="journal"):

@@ -1,34 +1,36 @@
 """`discovered_movies`: every film known for a year."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from ayne_dagster.charts.discovered_movies import plot_discovered_movies
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
+from ayne_dagster.defs.discovery_batches import DiscoveryBatches
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.partitions import release_year_partitions
-from ayne_dagster.defs.refreshes import keep
 from ayne_dagster.defs.run_config import DiscoveryConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import with_stored
-from ayne_dagster.domain.discovery_plan import WalkScope, discovered_rows, years_to_walk
-from ayne_dagster.domain.tables import DISCOVERED_MOVIES, DISCOVERY_WALKS
-from ayne_dagster.settings import Settings
+from ayne_dagster.domain.discovery_plan import WalkScope, years_to_walk
+from ayne_dagster.domain.release_years import UNDATED
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES
+from ayne_dagster.sources.all_or_none import all_or_none
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
 from ayne_dagster.sources.progress import stage
-from ayne_dagster.storage.duckdb_io_manager import TableBatch
-from ayne_dagster.storage.movie_queries import MovieQueries
-
-if TYPE_CHECKING:
-    from ayne_dagster.sources.discovery import DiscoverWalk
+from ayne_dagster.storage.bulk_queries import BulkQueries
+from ayne_dagster.storage.discovery_queries import (
+    best_known_films,
+    films_per_month,
+    films_per_year,
+)
+from ayne_dagster.storage.warehouse import Warehouse
 
 _YEARS_AT_ONCE = 4
 
@@ -39,23 +41,45 @@ _YEARS_AT_ONCE = 4
         group="discovery",
         kinds={"tmdb", "duckdb"},
         description="TMDB's discover is walked year by year in windows of dates, so that no film "
-        "is lost to the 500-page limit; films on the five lists are added. A year is walked again "
-        "when its last walk is too old or was narrower than what is asked for now. What could not "
-        "be seen stands in `discovery_walks`.",
+        "is lost to the 500-page limit, and counted until every film is seen; films on the five "
+        "lists are added, of whatever year, and with `undated` those that only `tmdb_ids` knows. "
+        "Finished years are written at once. A year is walked again when its last walk is too old "
+        "or was narrower than what is asked for now. What could not be seen stands in "
+        "`discovery_walks`.",
     ),
     deps=[movie_lists],
 )
 def discovered_movies(
     context: dg.AssetExecutionContext,
     config: DiscoveryConfig,
-    services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
-    settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult[TableBatch]:
-    """Walk the years that are due, add the films of the lists, merge."""
+    fetching: dg.ResourceParam[Fetching],
+) -> dg.MaterializeResult:
+    """Walk the years that are due, add the films of the lists, merge batch by batch."""
     years = context.partition_keys
-    keys = release_year_partitions().get_partition_keys()
-    options = settings.discovery
+    purpose = f"{DISCOVERED_MOVIES.name}, run {context.run.run_id[:8]}"
+    with (
+        fetching.services.logged(context.run.run_id),
+        fetching.turns.hold("discover", years, purpose),
+    ):
+        walked, batches = _discover(years, config, fetching, purpose)
+    figures = _figures(walked, batches)
+    if walked.failure is not None:
+        raise dg.Failure(
+            f"{walked.failure} ({len(batches.walks)} years were finished and are stored)",
+            metadata=figures,
+            allow_retries=False,
+        ) from walked.failure
+    context.log.info("walked %d of %d years", len(batches.walks), len(years))
+    return dg.MaterializeResult(
+        metadata={**figures, **_stored(context, fetching.queries.warehouse, years)},
+    )
+
+
+def _discover(
+    years: Sequence[str], config: DiscoveryConfig, fetching: Fetching, purpose: str
+) -> tuple["Walked", DiscoveryBatches]:
+    """Walk what is due and store it; what came of it, and what was stored."""
+    queries, services, options = fetching.queries, fetching.services, fetching.settings.discovery
     scope = WalkScope(
         min_votes=options.min_votes if config.min_votes is None else config.min_votes,
         max_pages=config.max_pages or options.max_pages,
@@ -68,36 +92,18 @@ def discovered_movies(
         recent_interval=timedelta(hours=options.recent_interval_hours),
         older_interval=timedelta(days=options.older_interval_days),
     )
-    with services.logged(context.run_id):
-        walked = asyncio.run(_walk(services, due, scope)) if due else Walked([], [], {})
-    listed = [(film["list_name"], film, film["seen_at"]) for film in queries.listed_films()]
-    rows = discovered_rows([*walked.seen, *listed], years, keys)
-    walks = walked.walks
-    if walked.failure is not None:
-        keep(DISCOVERED_MOVIES, rows, {DISCOVERY_WALKS: _walks_frame(walks)}, queries, settings)
-        raise dg.Failure(
-            f"{walked.failure} ({len(walks)} of {len(due)} years were finished and are stored)",
-            allow_retries=False,
-        ) from walked.failure
-    context.log.info("walked %d of %d years, saw %d films", len(walks), len(years), len(rows))
-    shown = with_stored(
-        queries, DISCOVERED_MOVIES, rows, years, ["tmdb_id", "release_year", "release_date"]
-    )
-    return dg.MaterializeResult(
-        value=TableBatch(rows, also={DISCOVERY_WALKS.name: _walks_frame(walks)}),
-        metadata={
-            "years walked": len(walks),
-            "years deferred": len(walked.unfinished),
-            "requests": sum(walk["requests"] for walk in walks),
-            "films reported by TMDB": sum(walk["films_reported"] for walk in walks),
-            "films seen": sum(walk["films_seen"] for walk in walks),
-            "years cut short by a limit": sum(walk["is_truncated"] for walk in walks),
-            "films per year and month": inline_image(
-                plot_discovered_movies(shown), "films per year and month"
-            ),
-            "preview": preview(rows),
-        },
-    )
+    batches = _batches(fetching, scope, purpose)
+    batches.add_listed(queries.listed_films())
+    export = fetching.settings.export
+    if export.is_enabled and UNDATED in years:
+        known_to_export = BulkQueries(queries.warehouse)
+        batches.add_exported(
+            known_to_export.ids_never_discovered(export.limit_per_run, export.min_popularity)
+        )
+    if due:
+        return asyncio.run(_walk(services, due, scope, batches)), batches
+    batches.store()
+    return Walked({}, 0), batches
 
 
 @dataclass(frozen=True)
@@ -105,65 +111,102 @@ class Walked:
     """What walking the years came to.
 
     Attributes:
-        seen: Sightings of films: source, film, time.
-        walks: Rows of `discovery_walks`, for the years that were finished.
-        unfinished: Why the other years were not.
+        unfinished: Why years were not finished, by year.
+        requests: Requests sent, those of unfinished years included.
     """
 
-    seen: list[tuple[str, dict[str, Any], datetime]]
-    walks: list[dict[str, Any]]
-    unfinished: dict[str, BaseException]
+    unfinished: Mapping[str, Exception]
+    requests: int
 
     @property
-    def failure(self) -> BaseException | None:
+    def failure(self) -> Exception | None:
         """What is to fail the step; a used-up quota or an outage only defers the years it met."""
         deferring = (QuotaExhausted, CircuitOpen)
         return next((e for e in self.unfinished.values() if not isinstance(e, deferring)), None)
 
 
-async def _walk(services: Services, years: Sequence[str], scope: WalkScope) -> Walked:
+async def _walk(
+    services: Services, years: Sequence[str], scope: WalkScope, batches: DiscoveryBatches
+) -> Walked:
     """Walk years a few at a time: their first pages would otherwise wait for each other."""
+    unfinished: dict[str, Exception] = {}
     at_once = asyncio.Semaphore(_YEARS_AT_ONCE)
     with stage("discover", len(years), "years") as advance:
-        async with services.tmdb() as tmdb:
+        async with services.tmdb(journal=services.journal) as tmdb:
 
-            async def one(year: str) -> "DiscoverWalk":
+            async def one(year: str) -> None:
+                # The turn ends when the year is handed over: no more than these are in memory.
                 async with at_once:
-                    walk = await tmdb.discover_year(
-                        int(year), min_votes=scope.min_votes, max_pages=scope.max_pages
-                    )
+                    try:
+                        walk = await tmdb.discover_year(
+                            int(year), min_votes=scope.min_votes, max_pages=scope.max_pages
+                        )
+                    except Exception as error:  # noqa: BLE001 - the other years are worth storing
+                        unfinished[year] = error
+                        return
+                    await batches.add(year, walk, services.now())
                 advance(1)
-                return walk
 
-            walked = await asyncio.gather(*(one(year) for year in years), return_exceptions=True)
-    now = services.now()
-    unfinished = {
-        year: walk
-        for year, walk in zip(years, walked, strict=True)
-        if isinstance(walk, BaseException)
+            try:
+                await all_or_none(one(year) for year in years)
+            finally:
+                # On the way out of a run that was ended, too: what was paid for stays.
+                batches.store()
+            return Walked(unfinished, tmdb.stats.requests)
+
+
+def _batches(fetching: Fetching, scope: WalkScope, purpose: str) -> DiscoveryBatches:
+    """Batches for this run, which drop a year's pages from the journal once it is stored."""
+    from ayne_dagster.sources.discover_pages import forget_year
+
+    journal = fetching.services.journal
+
+    def forget(year: str) -> None:
+        if journal is not None:
+            forget_year(journal, int(year))
+
+    return DiscoveryBatches(
+        fetching.queries.warehouse,
+        fetching.mirror,
+        release_year_partitions().get_partition_keys(),
+        scope,
+        purpose=purpose,
+        on_stored=forget,
+    )
+
+
+def _figures(walked: Walked, batches: DiscoveryBatches) -> dict[str, Any]:
+    """What was done, in numbers."""
+    walks = batches.walks
+    return {
+        "years walked": len(walks),
+        "years deferred": len(walked.unfinished),
+        "requests": walked.requests,
+        "pages from the journal": sum(walk["pages_from_journal"] for walk in walks),
+        "films reported by TMDB": sum(walk["films_reported"] for walk in walks),
+        "films seen": sum(walk["films_seen"] for walk in walks),
+        "films missing": sum(walk["films_missing"] for walk in walks),
+        "years cut short by a limit": sum(walk["is_truncated"] for walk in walks),
+        **batches.figures,
     }
-    done = {
-        year: walk
-        for year, walk in zip(years, walked, strict=True)
-        if not isinstance(walk, BaseException)
+
+
+def _stored(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, years: Sequence[str]
+) -> dict[str, Any]:
+    """What the table holds now, counted where it lies; each partition is told its own number."""
+    counts = films_per_year(warehouse, years)
+    for year, films in counts.items():
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": films},
+            asset_key=context.asset_key,
+            partition_key=year,
+        )
+    picture = plot_discovered_movies(films_per_month(warehouse, years))
+    return {
+        "dagster/table_name": f"{warehouse.schema}.{DISCOVERED_MOVIES.name}",
+        "dagster/storage_kind": "duckdb",
+        "films known": sum(counts.values()),
+        "films per year and month": inline_image(picture, "films per year and month"),
+        "preview": preview(best_known_films(warehouse, years)),
     }
-    seen = [("discover", row, row["last_seen_at"]) for walk in done.values() for row in walk.rows]
-    walks = [
-        {
-            "release_year": year,
-            "walked_at": now,
-            "min_votes": scope.min_votes,
-            "max_pages": scope.max_pages,
-            "windows": walk.windows,
-            "requests": walk.requests,
-            "films_reported": walk.films_reported,
-            "films_seen": walk.films_seen,
-            "is_truncated": walk.is_truncated,
-        }
-        for year, walk in done.items()
-    ]
-    return Walked(seen, walks, unfinished)
-
-
-def _walks_frame(walks: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(walks, columns=DISCOVERY_WALKS.column_names, dtype=object)

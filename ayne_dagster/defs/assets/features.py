@@ -1,16 +1,24 @@
 """`features`: what is known of a film before its release, plus its outcome where known."""
 
 import dagster as dg
-import pandas as pd
 
-from ayne_dagster.charts.features import plot_features
+from ayne_dagster.charts.features import PLOTTED_COLUMNS, plot_features
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.partitions import year_and_all_before
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import add_partition_row_counts
-from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
+from ayne_dagster.defs.whole_partitions import (
+    add_partition_row_counts,
+    group_writer,
+    sampled_partitions,
+    year_groups,
+)
+from ayne_dagster.domain.features import add_outcomes, build_features
+from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
 from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
+from ayne_dagster.settings import Settings
+from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.movie_queries import MovieQueries
 
 
 @dg.asset(
@@ -24,35 +32,42 @@ from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMD
         "beside it: revenue, IMDb rating, and whether the film's facts have settled. Films "
         "without a date have no features.",
     ),
-    ins={
-        "details": dg.AssetIn(
-            TMDB_DETAILS.name,
-            partition_mapping=year_and_all_before(),
-            metadata={"columns": list(FEATURE_SOURCE_COLUMNS)},
-        ),
-        "ratings": dg.AssetIn(
-            OMDB_RATINGS.name, metadata={"columns": ["tmdb_id", "imdb_rating", "fetched_at"]}
-        ),
-        "flags": dg.AssetIn(FROZEN_FLAGS.name, metadata={"columns": ["tmdb_id", "is_frozen"]}),
-    },
+    deps=[
+        dg.AssetDep(TMDB_DETAILS.name, partition_mapping=year_and_all_before()),
+        OMDB_RATINGS.name,
+        FROZEN_FLAGS.name,
+    ],
 )
 def features(
     context: dg.AssetExecutionContext,
-    details: pd.DataFrame,
-    ratings: pd.DataFrame,
-    flags: pd.DataFrame,
-) -> dg.MaterializeResult[pd.DataFrame]:
-    """Build the features of the run's years from those years and all before."""
-    built = build_features(details, context.partition_keys)
-    frame = add_outcomes(built, ratings, flags)
-    add_partition_row_counts(context, context.asset_key, frame)
+    queries: dg.ResourceParam[MovieQueries],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """Build the features of the run's years, some at a time, from them and all years before."""
+    asked = FeatureQueries(queries.warehouse)
+    keys = context.partition_keys
+    past = KnownPast.of(FilmFacts.of(asked.past_films(keys), PAST_SOURCE_COLUMNS))
+    written = group_writer(context, queries, settings, FEATURES)
+    labelled = suspect = 0
+    for years in year_groups(queries, keys):
+        built = build_features(asked.details(years), years, past)
+        frame = add_outcomes(built, asked.ratings(years), asked.flags(years))
+        written.write(years, frame)
+        labelled += int(frame["is_labelled"].sum())
+        suspect += int(frame["is_unit_suspect"].sum())
+    add_partition_row_counts(context, context.asset_key, written.rows)
+    films = written.rows.total()
+    shown = sampled_partitions(queries, FEATURES, keys, PLOTTED_COLUMNS)
+    first = sampled_partitions(queries, FEATURES, keys, FEATURES.column_names, most=10)
     return dg.MaterializeResult(
-        value=frame,
         metadata={
-            "films": len(frame),
-            "films with an outcome": int(frame["is_labelled"].sum()),
-            "kept out as unit mistakes": int(frame["is_unit_suspect"].sum()),
-            "features": inline_image(plot_features(frame), "unknown inputs, correlations"),
-            "preview": preview(frame),
+            **written.figures(),
+            "films": films,
+            "films with an outcome": labelled,
+            "kept out as unit mistakes": suspect,
+            "features": inline_image(
+                plot_features(shown, films=films), "unknown inputs, correlations"
+            ),
+            "preview": preview(first, of=films),
         },
     )

@@ -1,19 +1,24 @@
 """`frozen_flags`: how fresh each film is, when it is due, and why."""
 
 import dagster as dg
-import pandas as pd
 
-from ayne_dagster.charts.frozen_flags import plot_frozen_flags
+from ayne_dagster.charts.frozen_flags import FlagFigures, plot_frozen_flags
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import add_partition_row_counts
+from ayne_dagster.defs.whole_partitions import (
+    add_partition_row_counts,
+    group_writer,
+    sampled_partitions,
+    year_groups,
+)
 from ayne_dagster.domain.freezing import flag_films
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import FROZEN_FLAGS
+from ayne_dagster.settings import Settings
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 
@@ -32,21 +37,30 @@ def frozen_flags(
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
     policy: dg.ResourceParam[RefreshPolicy],
-) -> dg.MaterializeResult[pd.DataFrame]:
-    """Flag every film of the run's years."""
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """Flag every film of the run's years, some years at a time."""
     now = services.now()
-    flags = flag_films(queries.films_to_plan(context.partition_keys), now, policy)
-    add_partition_row_counts(context, context.asset_key, flags)
+    written = group_writer(context, queries, settings, FROZEN_FLAGS)
+    figures = FlagFigures()
+    for years in year_groups(queries, context.partition_keys):
+        flags = flag_films(queries.films_to_plan(years), now, policy)
+        written.write(years, flags)
+        figures += FlagFigures.of(flags, now)
+    add_partition_row_counts(context, context.asset_key, written.rows)
+    first = sampled_partitions(
+        queries, FROZEN_FLAGS, context.partition_keys, FROZEN_FLAGS.column_names, most=10
+    )
     return dg.MaterializeResult(
-        value=flags,
         metadata={
-            "films": len(flags),
-            "frozen": int(flags["is_frozen"].sum()),
-            "due at TMDB now": int((flags["tmdb_due_at"] <= now).sum()),
-            "due at OMDb now": int((flags["omdb_due_at"] <= now).sum()),
+            **written.figures(),
+            "films": figures.films,
+            "frozen": figures.frozen,
+            "due at TMDB now": figures.due_at_tmdb,
+            "due at OMDb now": figures.due_at_omdb,
             "age bands and due times": inline_image(
-                plot_frozen_flags(flags, now), "age bands and due times"
+                plot_frozen_flags(figures), "age bands and due times"
             ),
-            "preview": preview(flags),
+            "preview": preview(first, of=figures.films),
         },
     )

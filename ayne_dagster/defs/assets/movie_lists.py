@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -9,15 +10,14 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.previews import preview
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.run_config import ListsConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import MOVIE_LISTS
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
-from ayne_dagster.settings import Settings
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
-from ayne_dagster.storage.duckdb_io_manager import load_frame
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
 
 @dg.asset(
@@ -32,25 +32,18 @@ from ayne_dagster.storage.movie_queries import MovieQueries
 def movie_lists(
     context: dg.AssetExecutionContext,
     config: ListsConfig,
-    services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
-    settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult[pd.DataFrame]:
+    fetching: dg.ResourceParam[Fetching],
+) -> dg.MaterializeResult:
     """Read the five lists, unless they were read a short while ago."""
-    seen_at = queries.lists_seen_at()
-    fresh_until = seen_at and seen_at + timedelta(hours=settings.discovery.lists_interval_hours)
-    if fresh_until and services.now() < fresh_until and not config.force:
-        frame = load_frame(queries.warehouse, MOVIE_LISTS)
-        requests, reason = 0, f"lists are fresh until {fresh_until:%Y-%m-%d %H:%M} UTC"
-        context.log.info("%s; nothing asked", reason)
-    else:
-        pages = config.pages or settings.discovery.list_pages
-        frame, requests, reason = _read_or_keep(context, services, queries, pages)
+    purpose = f"{MOVIE_LISTS.name}, run {context.run.run_id[:8]}"
+    with (
+        fetching.services.logged(context.run.run_id),
+        fetching.turns.hold("lists", ["all"], purpose),
+    ):
+        frame, figures = _read_if_old(config, fetching, purpose)
     return dg.MaterializeResult(
-        value=frame,
         metadata={
-            "requests": requests,
-            "reason": reason,
+            **figures,
             "dagster/row_count": len(frame),
             "films per list": inline_image(plot_movie_lists(frame), "films per list"),
             "preview": preview(frame),
@@ -58,19 +51,34 @@ def movie_lists(
     )
 
 
-def _read_or_keep(
-    context: dg.AssetExecutionContext, services: Services, queries: MovieQueries, pages: int
-) -> tuple[pd.DataFrame, int, str]:
-    """The lists as they are now; as they were, where TMDB's day is used up or it is down."""
+def _read_if_old(
+    config: ListsConfig, fetching: Fetching, purpose: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The lists as they are stored now, read anew where it is time, and what was done."""
+    queries, settings, now = fetching.queries, fetching.settings, fetching.services.now()
+    seen_at = queries.lists_seen_at()
+    fresh_until = seen_at and seen_at + timedelta(hours=settings.discovery.lists_interval_hours)
+    if fresh_until and now < fresh_until and not config.force:
+        reason = f"lists are fresh until {fresh_until:%Y-%m-%d %H:%M} UTC"
+        return load_frame(queries.warehouse, MOVIE_LISTS), {"requests": 0, "reason": reason}
+    pages = config.pages or settings.discovery.list_pages
     try:
-        with services.logged(context.run_id):
-            rows, requests = asyncio.run(_read_lists(services, pages))
+        rows, requests = asyncio.run(_read_lists(fetching.services, pages))
     except (QuotaExhausted, CircuitOpen) as error:
-        if queries.lists_seen_at() is None:
+        # TMDB's day is used up or it is down: the lists stay as they were.
+        if seen_at is None:
             raise
-        return load_frame(queries.warehouse, MOVIE_LISTS), error.tries, f"lists kept: {error}"
+        figures = {"requests": error.tries, "reason": f"lists kept: {error}"}
+        return load_frame(queries.warehouse, MOVIE_LISTS), figures
     frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
-    return frame, requests, f"read {pages} pages of each list"
+    report = write_batch(
+        queries.warehouse, MOVIE_LISTS, frame, years=None, mirror=fetching.mirror, purpose=purpose
+    )
+    return frame, {
+        "requests": requests,
+        "reason": f"read {pages} pages of each list",
+        **write_metadata(report, queries.warehouse, MOVIE_LISTS),
+    }
 
 
 async def _read_lists(services: Services, pages: int) -> tuple[list[dict], int]:

@@ -1,35 +1,41 @@
 """`omdb_ratings`: ratings, votes, US box office and awards, by imdb id."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
-from ayne_dagster.charts.previews import preview
+from ayne_dagster.defs.answer_store import SourceTable
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
-from ayne_dagster.defs.refreshes import (
-    RefreshReport,
-    SourceOfRows,
-    refresh,
-    store_before_failing,
-)
+from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.ratings_homes import bring_ratings_home
+from ayne_dagster.defs.refreshes import RefreshReport, SourceOfRows, refresh
 from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.services import Services
+from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import add_partition_row_counts, with_stored
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy, due_films
-from ayne_dagster.domain.tables import OMDB_RATINGS, REFRESH_HISTORY
-from ayne_dagster.settings import Settings
+from ayne_dagster.domain.tables import OMDB_RATINGS
 from ayne_dagster.sources.failures import BadCredential
-from ayne_dagster.storage.duckdb_io_manager import TableBatch
-from ayne_dagster.storage.movie_queries import MovieQueries
 
 _SHOWN = ["imdb_id", "release_year", "imdb_rating", "rotten_tomatoes_percent", "metascore"]
 KEY_CHECK = "omdb_key_works"
+
+
+def _complete(row: dict[str, Any], film: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "tmdb_id": film["tmdb_id"], "release_year": film["release_year"]}
+
+
+def _row_of(payload: dict[str, Any], answered_at: datetime) -> dict[str, Any]:
+    # Its HTTP library costs every process that loads definitions; few of them ask a service.
+    from ayne_dagster.sources.omdb import row_of
+
+    return row_of(payload, answered_at)
+
+
+OMDB_TABLE = SourceTable(Source.OMDB, OMDB_RATINGS, _row_of, _complete)
 
 
 @dg.asset(
@@ -53,76 +59,45 @@ KEY_CHECK = "omdb_key_works"
     ],
 )
 def omdb_ratings(
-    context: dg.AssetExecutionContext,
-    config: FetchConfig,
-    services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
-    policy: dg.ResourceParam[RefreshPolicy],
-    settings: dg.ResourceParam[Settings],
+    context: dg.AssetExecutionContext, config: FetchConfig, fetching: dg.ResourceParam[Fetching]
 ) -> dg.MaterializeResult:
     """Ask OMDb for the due imdb ids of the run's years."""
-    films = queries.films_to_plan(context.partition_keys)
-    films = films[films["imdb_id"].notna()]
-    due = films if config.force else due_films(films, Source.OMDB, services.now(), policy)
-
-    def complete(row: dict[str, Any], film: dict[str, Any]) -> dict[str, Any]:
-        return {
-            **row,
-            "tmdb_id": film["ratings_tmdb_id"],
-            "release_year": film["ratings_release_year"],
-        }
-
+    settings, services = fetching.settings, fetching.services
+    moved = bring_ratings_home(fetching, context.partition_keys, run_id=context.run_id)
     report = refresh(
-        due if services.has_omdb_key else due.head(0),
         SourceOfRows(
-            source=Source.OMDB,
-            contract=OMDB_RATINGS,
+            table=OMDB_TABLE,
             key_column="imdb_id",
-            client=services.omdb,
-            fetch_one=lambda client: client.title,
-            complete=complete,
+            client=services.omdb if services.has_omdb_key else None,
+            fetch_one=lambda client, imdb_id, _etag: client.title(imdb_id),
             concurrency=settings.omdb.max_connections,
         ),
-        films_known=len(films),
+        context.partition_keys,
+        is_forced=config.force,
         limit=config.limit or settings.refresh.limit_per_run,
-        queries=queries,
-        policy=policy,
-        services=services,
+        fetching=fetching,
         run_id=context.run_id,
     )
     if report.failure is not None and not isinstance(report.failure, BadCredential):
-        store_before_failing(report, OMDB_RATINGS, queries, settings)
-    rows = _with_moved(report.refreshed.rows, queries, context.partition_keys)
-    whole = with_stored(queries, OMDB_RATINGS, rows, context.partition_keys, _SHOWN)
-    add_partition_row_counts(context, context.asset_key, whole)
-    return dg.MaterializeResult(
-        value=TableBatch(rows, also={REFRESH_HISTORY.name: report.refreshed.history}),
-        metadata={
-            **report.metadata(),
-            **({} if services.has_omdb_key else {"films due": len(due), "deferred": len(due)}),
-            "ratings": inline_image(plot_omdb_ratings(whole), "distribution of ratings"),
-            "preview": preview(rows),
-        },
-        check_results=[_key_check(context, services, report, due=len(due))],
+        report.fail()
+    return stored_result(
+        context,
+        OMDB_RATINGS,
+        fetching.queries,
+        {**report.metadata(), **moved.metadata()},
+        columns=_SHOWN,
+        plot=plot_omdb_ratings,
+        plot_name="distribution of ratings",
+        check_results=[_key_check(context, services, report)],
     )
 
 
-def _with_moved(rows: pd.DataFrame, queries: MovieQueries, years: Sequence[str]) -> pd.DataFrame:
-    """The rows, and those whose film has moved into these years since: no request, a new year."""
-    fetched = set(rows["imdb_id"])
-    moved = [row for row in queries.ratings_to_rehome(years) if row["imdb_id"] not in fetched]
-    if not moved:
-        return rows
-    frame = pd.DataFrame(moved, columns=OMDB_RATINGS.column_names, dtype=object)
-    return frame if rows.empty else pd.concat([rows, frame], ignore_index=True)
-
-
 def _key_check(
-    context: dg.AssetExecutionContext, services: Services, report: RefreshReport, *, due: int
+    context: dg.AssetExecutionContext, services: Services, report: RefreshReport
 ) -> dg.AssetCheckResult:
     """Pass, or a red mark that says what to do; the graph goes on either way."""
     if not services.has_omdb_key:
-        words = f"OMDB__API_KEY is not set: {due} films wait for their ratings"
+        words = f"OMDB__API_KEY is not set: {report.films_due} films wait for their ratings"
     elif report.failure is not None:
         words = str(report.failure)
     else:

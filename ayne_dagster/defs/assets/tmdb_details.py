@@ -1,31 +1,43 @@
 """`tmdb_details`: one row per film, all enrichment in one request."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from ayne_dagster.charts.images import inline_image
-from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
+from ayne_dagster.defs.answer_store import SourceTable
 from ayne_dagster.defs.assets.discovered_movies import discovered_movies
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.partitions import release_year_partitions
-from ayne_dagster.defs.refreshes import SourceOfRows, refresh, store_before_failing
+from ayne_dagster.defs.refreshes import SourceOfRows, refresh
 from ayne_dagster.defs.run_config import FetchConfig
-from ayne_dagster.defs.services import Services
+from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import add_partition_row_counts, with_stored
 from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy, due_films
 from ayne_dagster.domain.release_years import release_year_of
-from ayne_dagster.domain.tables import REFRESH_HISTORY, TMDB_DETAILS
-from ayne_dagster.settings import Settings
-from ayne_dagster.storage.duckdb_io_manager import TableBatch
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.domain.tables import TMDB_DETAILS
 
 _SHOWN = [
     "tmdb_id", "imdb_id", "release_year", "release_date", "runtime_minutes", "overview", "genres",
     "budget_usd", "revenue_usd", "us_certification", "collection_id", "trailer_youtube_key",
 ]  # fmt: skip
+
+
+def _complete(row: dict[str, Any], _film: Mapping[str, Any]) -> dict[str, Any]:
+    keys = release_year_partitions().get_partition_keys()
+    return {**row, "release_year": release_year_of(row["release_date"], keys)}
+
+
+def _row_of(payload: dict[str, Any], answered_at: datetime) -> dict[str, Any]:
+    # Its HTTP library costs every process that loads definitions; few of them ask a service.
+    from ayne_dagster.sources.tmdb import row_of
+
+    return row_of(payload, answered_at)
+
+
+TMDB_TABLE = SourceTable(Source.TMDB, TMDB_DETAILS, _row_of, _complete)
 
 
 @dg.asset(
@@ -35,55 +47,39 @@ _SHOWN = [
         kinds={"tmdb", "duckdb"},
         description="Films that are due by their age are asked for, one request each with credits, "
         "keywords, videos, similar films, ids and release dates. A film whose release date changed "
-        "moves to its new year. Films that are fresh send no request.",
+        "moves to its new year. Films that are fresh send no request. Answers are on disk before "
+        "anything is done with them and in the warehouse soon after: a run that is killed is "
+        "resumed by the next one.",
     ),
     deps=[discovered_movies],
 )
 def tmdb_details(
-    context: dg.AssetExecutionContext,
-    config: FetchConfig,
-    services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
-    policy: dg.ResourceParam[RefreshPolicy],
-    settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult[TableBatch]:
+    context: dg.AssetExecutionContext, config: FetchConfig, fetching: dg.ResourceParam[Fetching]
+) -> dg.MaterializeResult:
     """Ask TMDB for the due films of the run's years."""
-    keys = release_year_partitions().get_partition_keys()
-    films = queries.films_to_plan(context.partition_keys)
-
-    def complete(row: dict[str, Any], _film: dict[str, Any]) -> dict[str, Any]:
-        return {**row, "release_year": release_year_of(row["release_date"], keys)}
-
+    settings, services = fetching.settings, fetching.services
     report = refresh(
-        films if config.force else due_films(films, Source.TMDB, services.now(), policy),
         SourceOfRows(
-            source=Source.TMDB,
-            contract=TMDB_DETAILS,
+            table=TMDB_TABLE,
             key_column="tmdb_id",
             client=services.tmdb,
-            fetch_one=lambda client: client.movie,
-            complete=complete,
+            fetch_one=lambda client, tmdb_id, etag: client.movie(tmdb_id, etag=etag),
             concurrency=settings.tmdb.max_connections,
         ),
-        films_known=len(films),
+        context.partition_keys,
+        is_forced=config.force,
         limit=config.limit or settings.refresh.limit_per_run,
-        queries=queries,
-        policy=policy,
-        services=services,
+        fetching=fetching,
         run_id=context.run_id,
     )
     if report.failure is not None:
-        store_before_failing(report, TMDB_DETAILS, queries, settings)
-    rows = report.refreshed.rows
-    whole = with_stored(queries, TMDB_DETAILS, rows, context.partition_keys, _SHOWN)
-    add_partition_row_counts(context, context.asset_key, whole)
-    return dg.MaterializeResult(
-        value=TableBatch(rows, also={REFRESH_HISTORY.name: report.refreshed.history}),
-        metadata={
-            **report.metadata(),
-            "known fields and revenue by genre": inline_image(
-                plot_tmdb_details(whole), "known fields and revenue by genre"
-            ),
-            "preview": preview(rows),
-        },
+        report.fail()
+    return stored_result(
+        context,
+        TMDB_DETAILS,
+        fetching.queries,
+        report.metadata(),
+        columns=_SHOWN,
+        plot=plot_tmdb_details,
+        plot_name="known fields and revenue by genre",
     )

@@ -1,9 +1,10 @@
 """The contract of every table, written once: DDL, checks, UI schema and docs come from it.
 
-Lives here: the register of all tables. A new table is a contract in `fetched.py`, `derived.py` or
-`operations.py` and its name below.
+Lives here: the register of all tables. A new table is a contract in `fetched.py`, `bulk.py`,
+`derived.py` or `operations.py` and its name below.
 """
 
+from ayne_dagster.domain.tables.bulk import BULK_READS, IMDB_RATINGS, TMDB_IDS
 from ayne_dagster.domain.tables.contract import (
     RELEASE_YEAR,
     Column,
@@ -19,7 +20,12 @@ from ayne_dagster.domain.tables.fetched import (
     OMDB_RATINGS,
     TMDB_DETAILS,
 )
-from ayne_dagster.domain.tables.operations import DISCOVERY_WALKS, REFRESH_HISTORY
+from ayne_dagster.domain.tables.operations import (
+    DISCOVERY_WALKS,
+    QUARANTINED_ANSWERS,
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+)
 
 ASSET_TABLES: tuple[TableContract, ...] = (
     MOVIE_LISTS,
@@ -30,10 +36,18 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     FEATURES,
     TRAINED_MODEL,
     FORECASTS,
+    TMDB_IDS,
+    IMDB_RATINGS,
 )
 """The tables that are assets of the same name, in the order of the graph."""
 
-OPERATION_TABLES: tuple[TableContract, ...] = (REFRESH_HISTORY, DISCOVERY_WALKS)
+OPERATION_TABLES: tuple[TableContract, ...] = (
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+    QUARANTINED_ANSWERS,
+    DISCOVERY_WALKS,
+    BULK_READS,
+)
 """The tables that record the work."""
 
 TABLES: dict[str, TableContract] = {
@@ -43,18 +57,23 @@ TABLES: dict[str, TableContract] = {
 
 __all__ = [
     "ASSET_TABLES",
+    "BULK_READS",
     "DISCOVERED_MOVIES",
     "DISCOVERY_WALKS",
     "FEATURES",
     "FORECASTS",
     "FROZEN_FLAGS",
+    "IMDB_RATINGS",
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",
+    "QUARANTINED_ANSWERS",
     "REFRESH_HISTORY",
+    "REFRESH_STATE",
     "RELEASE_YEAR",
     "TABLES",
     "TMDB_DETAILS",
+    "TMDB_IDS",
     "TRAINED_MODEL",
     "Column",
     "ColumnType",

@@ -65,6 +65,8 @@ class Column:
         on_merge: What a merge does with the old value.
         is_bookkeeping: Says when a row was made, not what it is: a replace whose rows differ only
             here changes nothing.
+        default: What rows have that were stored before the column existed; a column that is not
+            nullable needs one to join a table that is already there. A tuple for a list.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Column:
     pattern: str | None = None
     on_merge: OnMerge = OnMerge.REPLACE
     is_bookkeeping: bool = False
+    default: str | int | float | bool | tuple[str | int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):
@@ -99,8 +102,10 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
-        newest_by: Timestamp column that decides which of two answers wins a merge; an older answer
-            never overwrites a newer one, in whatever order they arrive.
+        mirror_month_of: Timestamp column by whose month (UTC) an unpartitioned, append-only table
+            is mirrored, so that a write touches the files of its own months only.
+        newest_by: Timestamp or date column that decides which of two answers wins a merge; an older
+            answer never overwrites a newer one, in whatever order they arrive.
     """
 
     name: str
@@ -112,6 +117,7 @@ class TableContract:
     year_column: str | None = RELEASE_YEAR
     rows_may_move: bool = False
     newest_by: str | None = None
+    mirror_month_of: str | None = None
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):
@@ -124,6 +130,15 @@ class TableContract:
                 raise ValueError(f"table {self.name!r} has no column {needed!r}")
             if self.column(needed).nullable:
                 raise ValueError(f"table {self.name!r}: {needed!r} must not be nullable")
+        if self.mirror_month_of is not None:
+            self._check_months()
+
+    def _check_months(self) -> None:
+        column = self.column(self.mirror_month_of or "")
+        if self.year_column is not None or self.write_mode is not WriteMode.APPEND:
+            raise ValueError(f"table {self.name!r}: only journals are mirrored by month")
+        if column.nullable or column.type is not ColumnType.TIMESTAMPTZ:
+            raise ValueError(f"table {self.name!r}: {column.name!r} is no moment every row has")
 
     @property
     def column_names(self) -> list[str]:

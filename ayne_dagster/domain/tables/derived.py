@@ -27,9 +27,9 @@ FROZEN_FLAGS = TableContract(
         release_year_column(),
         Column("age_band", T.VARCHAR, "Age since release.", nullable=False, one_of=AGE_BANDS),
         Column("tmdb_fetched_at", T.TIMESTAMPTZ, "When TMDB last answered for it."),
-        Column("tmdb_due_at", T.TIMESTAMPTZ, "When TMDB is to be asked again; NULL: never."),
+        Column("tmdb_due_at", T.TIMESTAMPTZ, "When TMDB is to be asked; NULL: never."),
         Column("omdb_fetched_at", T.TIMESTAMPTZ, "When OMDb last answered for it."),
-        Column("omdb_due_at", T.TIMESTAMPTZ, "When OMDb is to be asked again; NULL: never."),
+        Column("omdb_due_at", T.TIMESTAMPTZ, "When OMDb is to be asked; NULL: never."),
         Column(
             "tmdb_unchanged_cycles",
             T.INTEGER,

@@ -61,7 +61,7 @@ DISCOVERED_MOVIES = TableContract(
         Column(
             "sources",
             T.VARCHAR_LIST,
-            "Where it was seen: `discover` and the names of lists.",
+            "Where it was seen: `discover`, the names of lists, `export`.",
             nullable=False,
             on_merge=OnMerge.UNION,
         ),
@@ -128,6 +128,7 @@ TMDB_DETAILS = TableContract(
         Column("poster_path", T.VARCHAR, "Path of the poster on TMDB's image host."),
         Column("backdrop_path", T.VARCHAR, "Path of the backdrop on TMDB's image host."),
         Column("stable_fingerprint", T.VARCHAR, "Hash of the fields that count as a change."),
+        Column("etag", T.VARCHAR, "TMDB's tag of this answer.", is_bookkeeping=True),
         Column("fetched_at", T.TIMESTAMPTZ, "When TMDB gave this answer.", nullable=False),
         Column("changed_at", T.TIMESTAMPTZ, "When a stable field last changed.", nullable=False),
         Column("gone_at", T.TIMESTAMPTZ, "When TMDB had no such film for the second time."),

@@ -23,6 +23,7 @@ REFRESH_HISTORY = TableContract(
     key=("source", "tmdb_id", "fetched_at"),
     write_mode=WriteMode.APPEND,
     year_column=None,
+    mirror_month_of="fetched_at",
     columns=(
         Column(
             "source",
@@ -51,6 +52,74 @@ REFRESH_HISTORY = TableContract(
     ),
 )
 
+REFRESH_STATE = TableContract(
+    name="refresh_state",
+    title="Where each film stands with each source: the sum of its refreshes",
+    grain="one film at one source",
+    key=("source", "tmdb_id"),
+    write_mode=WriteMode.MERGE,
+    year_column=None,
+    newest_by="answered_at",
+    columns=(
+        Column(
+            "source",
+            T.VARCHAR,
+            "Who was asked.",
+            nullable=False,
+            one_of=tuple(source.value for source in Source),
+        ),
+        tmdb_id_column(),
+        Column("imdb_id", T.VARCHAR, "The id OMDb was asked for; NULL for TMDB."),
+        Column("answered_at", T.TIMESTAMPTZ, "When the source last answered.", nullable=False),
+        Column(
+            "outcome",
+            T.VARCHAR,
+            "What kind of answer that was.",
+            nullable=False,
+            one_of=tuple(outcome.value for outcome in FetchOutcome if outcome.is_answer),
+        ),
+        Column(
+            "not_found_since",
+            T.TIMESTAMPTZ,
+            "First of the answers `not_found` since the last row; NULL: there is none.",
+        ),
+        Column(
+            "gone_at",
+            T.TIMESTAMPTZ,
+            "When TMDB had no such film for the second time; NULL: it has it, or may.",
+        ),
+        Column("last_row_at", T.TIMESTAMPTZ, "When the source last had the film."),
+        Column("last_change_at", T.TIMESTAMPTZ, "When a stable field last changed."),
+        Column(
+            "unchanged_cycles",
+            T.INTEGER,
+            "Refreshes in a row without a change, at least a day apart.",
+            nullable=False,
+            minimum=0,
+        ),
+        Column(
+            "last_cycle_at", T.TIMESTAMPTZ, "The refresh from which the next cycle is measured."
+        ),
+    ),
+)
+
+QUARANTINED_ANSWERS = TableContract(
+    name="quarantined_answers",
+    title="Answers kept out of the tables, and why",
+    grain="one answer",
+    key=("service", "request_key", "answered_at"),
+    write_mode=WriteMode.APPEND,
+    year_column=None,
+    columns=(
+        Column("service", T.VARCHAR, "Who answered.", nullable=False),
+        Column("request_key", T.VARCHAR, "What was asked for, as text.", nullable=False),
+        Column("tmdb_id", T.BIGINT, "TMDB's id of the film it was meant for.", minimum=1),
+        Column("answered_at", T.TIMESTAMPTZ, "When.", nullable=False),
+        Column("reason", T.VARCHAR, "Why it is no row.", nullable=False),
+        Column("body", T.VARCHAR, "What was answered: JSON or raw text, cut where it is long."),
+    ),
+)
+
 DISCOVERY_WALKS = TableContract(
     name="discovery_walks",
     title="When each year was last walked through TMDB's discover, and what could not be seen",
@@ -70,8 +139,20 @@ DISCOVERY_WALKS = TableContract(
         Column("max_pages", T.INTEGER, "Pages allowed for the year; NULL: all.", minimum=1),
         Column("windows", T.INTEGER, "Windows of dates walked.", nullable=False, minimum=0),
         Column("requests", T.INTEGER, "Requests sent.", nullable=False, minimum=0),
+        Column(
+            "pages_from_journal",
+            T.INTEGER,
+            "Pages a walk that was killed had left, not asked for again.",
+            minimum=0,
+        ),
         Column("films_reported", T.BIGINT, "Films TMDB said there are.", nullable=False, minimum=0),
         Column("films_seen", T.BIGINT, "Different films seen.", nullable=False, minimum=0),
+        Column(
+            "films_missing",
+            T.BIGINT,
+            "Reported and on no page, after looking for them; no window reaches these.",
+            minimum=0,
+        ),
         Column("is_truncated", T.BOOLEAN, "A limit cut the walk short.", nullable=False),
     ),
 )

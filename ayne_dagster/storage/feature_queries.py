@@ -1,0 +1,105 @@
+"""What `features` reads: the asked films, the past they are judged by, and their outcomes.
+
+Lives here: SQL of the features. Not here: what a feature is (`domain/features.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
+from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS
+from ayne_dagster.domain.release_years import calendar_years
+from ayne_dagster.domain.tables import FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
+from ayne_dagster.domain.tables.contract import TableContract
+from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.table_writes import stored_columns
+from ayne_dagster.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class FeatureQueries:
+    """Questions to one warehouse.
+
+    Attributes:
+        warehouse: Where.
+    """
+
+    warehouse: Warehouse
+
+    def details(self, years: Sequence[str]) -> pd.DataFrame:
+        """The films of these years with `FEATURE_SOURCE_COLUMNS`; list columns are Arrow lists.
+
+        Raises:
+            UpstreamMissing: There are no details at all yet.
+        """
+        return self._films(
+            FEATURE_SOURCE_COLUMNS, "release_year IN (SELECT unnest(?))", list(years)
+        )
+
+    def past_films(self, years: Sequence[str]) -> pd.DataFrame:
+        """The films that can mean something for these years, with `PAST_SOURCE_COLUMNS`.
+
+        Of the years up to the last one asked: those with a revenue, and those of a collection. Of
+        a million films these are one in ten.
+
+        Raises:
+            UpstreamMissing: There are no details at all yet.
+        """
+        last = max(calendar_years(years), default=0)
+        return self._films(
+            PAST_SOURCE_COLUMNS,
+            "try_cast(release_year AS INTEGER) <= ? "
+            "AND (revenue_usd > 0 OR collection_id IS NOT NULL)",
+            last,
+        )
+
+    def ratings(self, years: Sequence[str]) -> pd.DataFrame:
+        """Every rating of the films of these years: `tmdb_id`, `imdb_rating`, `fetched_at`."""
+        return self._beside(OMDB_RATINGS, ("tmdb_id", "imdb_rating", "fetched_at"), years)
+
+    def flags(self, years: Sequence[str]) -> pd.DataFrame:
+        """Whether the films of these years are frozen: `tmdb_id`, `is_frozen`."""
+        return self._beside(FROZEN_FLAGS, ("tmdb_id", "is_frozen"), years)
+
+    def _films(
+        self, columns: Sequence[str], condition: str, parameter: list[str] | int
+    ) -> pd.DataFrame:
+        qualified = self.warehouse.qualified(TMDB_DETAILS.name)
+        missing = UpstreamMissing(
+            f"{TMDB_DETAILS.name} has never been materialized in {self.warehouse.path}; "
+            "materialize it first"
+        )
+        if not self.warehouse.exists:
+            raise missing
+        with self.warehouse.reading() as connection:
+            if not stored_columns(connection, qualified):
+                raise missing
+            found = connection.sql(
+                f"SELECT {', '.join(columns)} FROM {qualified} WHERE {condition}",
+                params=[parameter],
+            ).to_arrow_table()
+        return found.to_pandas(types_mapper=_keep_lists, date_as_object=False)
+
+    def _beside(
+        self, contract: TableContract, columns: Sequence[str], years: Sequence[str]
+    ) -> pd.DataFrame:
+        """Rows of another table for the films of these years, whatever year that table says."""
+        other, details = (
+            self.warehouse.qualified(name) for name in (contract.name, TMDB_DETAILS.name)
+        )
+        with self.warehouse.reading() as connection:
+            if not stored_columns(connection, other):
+                return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+            return connection.execute(
+                f"SELECT {', '.join(columns)} FROM {other} WHERE tmdb_id IN (SELECT tmdb_id FROM "
+                f"{details} WHERE release_year IN (SELECT unnest(?)))",
+                [list(years)],
+            ).df()
+
+
+def _keep_lists(arrow_type: pa.DataType) -> pd.ArrowDtype | None:
+    """Lists stay as they are: as Python objects those of 100,000 films fill 100 MB."""
+    return pd.ArrowDtype(arrow_type) if pa.types.is_list(arrow_type) else None

@@ -1,0 +1,55 @@
+"""SQL of what the refresh policy needs to know of films, and of ratings that lost their film.
+
+Lives here: the statements, with table names in braces. Not here: who runs them
+(`movie_queries.py`) and what is due (`domain/refresh_policy.py`).
+"""
+
+FILMS_TO_PLAN = """
+WITH films AS (
+  SELECT
+    coalesce(d.tmdb_id, x.tmdb_id) AS tmdb_id,
+    CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END AS release_year,
+    CASE WHEN d.tmdb_id IS NULL THEN x.release_date ELSE d.release_date END AS release_date,
+    coalesce(x.popularity, d.popularity) AS popularity,
+    d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at
+  FROM {discovered_movies} AS x FULL JOIN {tmdb_details} AS d ON x.tmdb_id = d.tmdb_id
+),
+chosen AS (
+  SELECT * FROM films WHERE release_year IN (SELECT unnest($years))
+)
+SELECT c.*,
+  t.answered_at AS tmdb_answered_at, t.outcome AS tmdb_outcome,
+  t.not_found_since AS tmdb_not_found_since, t.gone_at AS tmdb_gone_at,
+  coalesce(t.unchanged_cycles, 0) AS tmdb_unchanged_cycles,
+  o.answered_at AS omdb_answered_at, o.outcome AS omdb_outcome,
+  o.not_found_since AS omdb_not_found_since,
+  coalesce(o.unchanged_cycles, 0) AS omdb_unchanged_cycles,
+  r.imdb_id IS NOT NULL AS has_ratings,
+  coalesce(f.is_frozen, false) AS is_frozen
+FROM chosen AS c
+LEFT JOIN {refresh_state} AS t ON t.tmdb_id = c.tmdb_id AND t.source = 'tmdb'
+LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
+-- An answer for another imdb id says nothing about the one the film has now, and a row that was
+-- answered and is not there (it left when no film had its id) is to be asked for again.
+LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
+  AND o.imdb_id = c.imdb_id AND (o.last_row_at IS NULL OR r.imdb_id IS NOT NULL)
+LEFT JOIN (SELECT tmdb_id, is_frozen FROM {frozen_flags} WHERE is_frozen) AS f
+  ON f.tmdb_id = c.tmdb_id
+"""
+
+RATINGS_TO_REHOME = """
+SELECT r.* REPLACE (d.release_year AS release_year, d.tmdb_id AS tmdb_id)
+FROM {omdb_ratings} AS r
+JOIN (SELECT imdb_id, min(tmdb_id) AS tmdb_id, arg_min(release_year, tmdb_id) AS release_year
+      FROM {tmdb_details} WHERE imdb_id IS NOT NULL GROUP BY imdb_id) AS d
+  ON d.imdb_id = r.imdb_id
+WHERE (d.release_year <> r.release_year OR d.tmdb_id <> r.tmdb_id)
+  AND (d.release_year IN (SELECT unnest($years)) OR r.release_year IN (SELECT unnest($years)))
+"""
+
+RATINGS_WITHOUT_FILM = """
+SELECT r.* FROM {omdb_ratings} AS r
+WHERE r.imdb_id NOT IN (SELECT imdb_id FROM {tmdb_details} WHERE imdb_id IS NOT NULL)
+  -- The film says it has another id; a film that is not there says nothing.
+  AND r.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details})
+"""

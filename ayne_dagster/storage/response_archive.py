@@ -1,0 +1,269 @@
+"""Raw answers on disk: the journal a killed run is resumed from, and the archive it becomes.
+
+Lives here: files of answers, how they are kept, settled and read. Not here: what an answer means
+(`domain/refreshing.py`) and who asked for it (`sources`).
+
+Every answer is kept before anything else is done with it, in zstd Parquet files under
+`<folder>/service=<service>/day=<UTC day>/`. A file appears by atomic rename, so nobody ever meets
+half of one. It is called `open-...` until its answers stand in the warehouse, then `kept-...`: a
+process that was killed leaves open files behind, and whoever comes next takes them over.
+"""
+
+import logging
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
+
+_OPEN, _KEPT, _DAMAGED = "open-", "kept-", "damaged-"
+_SCHEMA = pa.schema(
+    [
+        ("request_key", pa.string()),
+        ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("outcome", pa.string()),
+        ("detail", pa.string()),
+        ("requests", pa.int32()),
+        ("etag", pa.string()),
+        ("body", pa.string()),
+    ]
+)
+_READ_AT_ONCE = 250
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedAnswer:
+    """One answer of a service, as it was given.
+
+    Attributes:
+        request_key: What was asked for: TMDB id or imdb id, as text.
+        answered_at: When, UTC.
+        outcome: `FetchOutcome` as text.
+        detail: The service's words, where there is no row.
+        requests: Requests sent for it, retries included.
+        etag: The answer's validator, where the service sent one.
+        body: The JSON object as text, or what could not be read.
+    """
+
+    request_key: str
+    answered_at: datetime
+    outcome: str
+    detail: str | None = None
+    requests: int = 1
+    etag: str | None = None
+    body: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ResponseArchive:
+    """Where answers are kept.
+
+    Attributes:
+        folder: Root folder; one folder per service below it.
+        keep_days: How long settled answers stay; 0: they go as soon as they stand in the
+            warehouse, and the archive is a journal only.
+    """
+
+    folder: Path
+    keep_days: int = 180
+
+    @contextmanager
+    def session(self, service: str) -> Iterator["JournalSession"]:
+        """Keep answers of one run; while it lives nobody takes over its open files."""
+        name = f"{os.getpid()}{secrets.token_hex(3)}"
+        with ExitStack() as stack:
+            stack.enter_context(_session_lock(self._service(service), name))
+            yield JournalSession(self, service, name)
+
+    @contextmanager
+    def orphans(self, service: str) -> Iterator[list[Path]]:
+        """Open files whose run died, oldest first, held so that nobody else takes them over."""
+        by_session: dict[str, list[Path]] = defaultdict(list)
+        for path in self._service(service).glob(f"day=*/{_OPEN}*.parquet"):
+            by_session[path.name.split("-")[1]].append(path)
+        with ExitStack() as stack:
+            files: list[Path] = []
+            for session in by_session:
+                with suppress(Timeout):
+                    stack.enter_context(_session_lock(self._service(service), session))
+                    files += by_session[session]
+            alive = (path for path in files if path.exists())
+            yield sorted(alive, key=lambda path: (path.parent.name, path.name.split("-")[2:]))
+
+    def read(self, files: Sequence[Path]) -> Iterator[ArchivedAnswer]:
+        """The answers of these files, file by file; a damaged file is set aside, not read."""
+        for path in files:
+            if not _is_whole(path):
+                continue
+            with pq.ParquetFile(path) as opened:
+                for batch in opened.iter_batches(batch_size=_READ_AT_ONCE):
+                    yield from _answers(batch)
+
+    def in_order(self, service: str) -> Iterator[ArchivedAnswer]:
+        """Every answer of a service, the oldest first, each once; sorted on disk, day by day."""
+        for day in sorted(self._service(service).glob("day=*")):
+            files = [
+                str(path)
+                for path in sorted(day.glob("*.parquet"))
+                if not path.name.startswith((".", _DAMAGED)) and _is_whole(path)
+            ]
+            if not files:
+                continue
+            last: tuple[str, datetime] | None = None
+            with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                reader = connection.sql(
+                    f"SELECT {', '.join(_SCHEMA.names)} FROM read_parquet($files, "
+                    "hive_partitioning = false) ORDER BY answered_at, request_key",
+                    params={"files": files},
+                ).to_arrow_reader(_READ_AT_ONCE)
+                for batch in reader:
+                    for answer in _answers(batch):
+                        # A run killed between merging its files and removing them leaves both.
+                        if (answer.request_key, answer.answered_at) != last:
+                            yield answer
+                        last = (answer.request_key, answer.answered_at)
+
+    def settle(self, files: Sequence[Path]) -> None:
+        """These files' answers stand in the warehouse: merge them, or forget them.
+
+        Killed in the middle, both the merged file and its parts may stay: the parts are then taken
+        over and found to be stored.
+        """
+        if self.keep_days == 0:
+            for path in files:
+                path.unlink(missing_ok=True)
+            return
+        by_day: dict[Path, list[Path]] = defaultdict(list)
+        for path in files:
+            if _is_whole(path):
+                by_day[path.parent].append(path)
+        for day, parts in by_day.items():
+            target = day / parts[0].name.replace(_OPEN, _KEPT, 1)
+            with _appearing(target) as partial, _writer(partial) as into:
+                for path in parts:
+                    with pq.ParquetFile(path) as part:
+                        for batch in part.iter_batches(_READ_AT_ONCE):
+                            into.write_batch(batch)
+            for path in parts:
+                path.unlink(missing_ok=True)
+
+    def forget_old(self, now: datetime) -> int:
+        """Remove settled answers older than `keep_days`; how many files went."""
+        if self.keep_days == 0:
+            return 0
+        oldest = (now.astimezone(UTC) - timedelta(days=self.keep_days)).date().isoformat()
+        gone = 0
+        for day in self.folder.glob("service=*/day=*"):
+            if day.name.removeprefix("day=") >= oldest:
+                continue
+            for path in day.glob(f"{_KEPT}*.parquet"):
+                path.unlink(missing_ok=True)
+                gone += 1
+            with suppress(OSError):
+                day.rmdir()  # stays while somebody's open files lie in it
+        return gone
+
+    def _service(self, service: str) -> Path:
+        return self.folder / f"service={service}"
+
+
+@dataclass
+class JournalSession:
+    """One run's hand on the archive.
+
+    Attributes:
+        archive: Where it writes.
+        service: Whose answers.
+        name: Of the session, part of its files' names.
+    """
+
+    archive: ResponseArchive
+    service: str
+    name: str
+    _numbers: Iterator[int] = field(default_factory=count, repr=False)
+
+    def keep(self, answers: Sequence[ArchivedAnswer]) -> list[Path]:
+        """Write answers to disk before anything is done with them; the files, one per UTC day."""
+        by_day: dict[str, list[ArchivedAnswer]] = defaultdict(list)
+        for answer in answers:
+            by_day[answer.answered_at.astimezone(UTC).date().isoformat()].append(answer)
+        files = []
+        for day, kept in by_day.items():
+            folder = self.archive.folder / f"service={self.service}" / f"day={day}"
+            folder.mkdir(parents=True, exist_ok=True)
+            first = min(answer.answered_at for answer in kept).astimezone(UTC)
+            number = next(self._numbers)
+            target = folder / f"{_OPEN}{self.name}-{first:%H%M%S%f}-{number:06d}.parquet"
+            columns = {name: [getattr(a, name) for a in kept] for name in _SCHEMA.names}
+            with _appearing(target) as partial:
+                pq.write_table(pa.table(columns, schema=_SCHEMA), partial, compression="zstd")
+            files.append(target)
+        return files
+
+
+@contextmanager
+def _session_lock(folder: Path, session: str) -> Iterator[None]:
+    """The sign that a session lives; the system takes it back from a process that dies.
+
+    Raises:
+        Timeout: The session lives.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".{session}.lock"
+    lock = FileLock(path)
+    lock.acquire(blocking=False)
+    try:
+        yield
+    finally:
+        # Before the release, or it could be the next holder's; Windows keeps files in use.
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """A file that is whole when it appears, even after a power cut."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        with partial.open("rb+") as written:
+            os.fsync(written.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _writer(path: Path) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, _SCHEMA, compression="zstd")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file can be read; one that cannot is renamed so that it is met once only."""
+    try:
+        pq.read_metadata(path)
+    except FileNotFoundError:
+        return False
+    except (pa.ArrowInvalid, OSError) as error:
+        aside = path.with_name(f"{_DAMAGED}{path.name}")
+        logger.error("%s is damaged (%s); set aside as %s", path, error, aside.name)
+        path.replace(aside)
+        return False
+    return True
+
+
+def _answers(batch: pa.RecordBatch) -> Iterator[ArchivedAnswer]:
+    for row in batch.to_pylist():
+        yield ArchivedAnswer(**row)

@@ -1,0 +1,70 @@
+"""The budget in Redis: its clock, its failures, and that its password stays secret."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from ayne_dagster.sources.failures import LedgerUnusable
+from ayne_dagster.sources.redis_budget import RedisRequestBudget
+from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits
+
+LIMITS = {"omdb": ServiceLimits(100, 10, "k1", 5)}
+
+
+def send(budget: RequestBudget) -> datetime:
+    async def work() -> datetime:
+        async with budget.turn("omdb") as turn:
+            return datetime(turn.day.year, turn.day.month, turn.day.day, tzinfo=UTC)
+
+    try:
+        return asyncio.run(work())
+    finally:
+        budget.close()
+
+
+def test_the_day_is_that_of_the_clock_of_redis(empty_redis: str) -> None:
+    budget = RedisRequestBudget(SecretStr(empty_redis), LIMITS)
+    days = {datetime.now(UTC).date(), send(budget).date(), datetime.now(UTC).date()}
+    assert len(days) <= 2
+    assert budget.left_today("omdb") == 9
+    budget.close()
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "2024-02-29", "2026-12-31", "2027-03-01"])
+def test_days_are_named_as_in_the_calendar(empty_redis: str, day: str) -> None:
+    now = datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    assert send(RedisRequestBudget(SecretStr(empty_redis), LIMITS, now=lambda: now)).date() == (
+        now.date()
+    )
+
+
+def test_people_find_days_and_counts_under_plain_names(empty_redis: str) -> None:
+    from redis import Redis
+
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    send(RedisRequestBudget(SecretStr(empty_redis), LIMITS, now=lambda: now))
+    with Redis.from_url(empty_redis, decode_responses=True) as connection:
+        assert connection.hgetall("ayne:budget:{omdb}:used:k1") == {"2026-11-20": "1"}
+
+
+def test_a_redis_that_is_not_there_says_what_to_do_and_no_password() -> None:
+    budget = RedisRequestBudget(SecretStr("redis://:a-long-password@127.0.0.1:1/0"), LIMITS)
+    with pytest.raises(LedgerUnusable, match="BUDGET__REDIS_URL") as raised:
+        send(budget)
+    assert "a-long-password" not in f"{raised.value!r} {budget!r} {vars(budget)}"
+    assert raised.value.__cause__ is None
+
+
+def test_a_wrong_password_and_a_wrong_address_say_what_to_do(redis_url: str) -> None:
+    for url in (redis_url.replace("not-a-secret", "wrong"), "http://127.0.0.1/"):
+        with pytest.raises(LedgerUnusable, match="check that it runs"):
+            send(RedisRequestBudget(SecretStr(url), LIMITS))
+
+
+def test_without_the_package_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis.exceptions", None)
+    with pytest.raises(LedgerUnusable, match="extra `redis`"):
+        send(RedisRequestBudget(SecretStr("redis://127.0.0.1:1"), LIMITS))

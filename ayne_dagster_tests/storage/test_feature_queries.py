@@ -1,0 +1,94 @@
+"""Features of groups of years, read through queries, are those of all years at once."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
+from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
+from ayne_dagster.domain.tables import FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
+from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.domain.invented_films import all_years, details, film, many_films
+from ayne_dagster_tests.storage.film_rows import detailed, flagged, put, rated, row_of
+
+FILMS = 400
+
+
+def some_films() -> pd.DataFrame:
+    """Films of twelve years: some without revenue, some in collections, some without a date."""
+    rng = np.random.default_rng(3)
+    frame = many_films(FILMS)
+    frame.loc[rng.random(FILMS) < 0.4, "revenue_usd"] = None
+    frame.loc[rng.random(FILMS) < 0.05, "revenue_usd"] = 7
+    frame["collection_id"] = [int(n) if n < 15 else None for n in rng.integers(1, 60, FILMS)]
+    return details(*frame.to_dict("records"), film(FILMS + 1, release_date=None))
+
+
+@pytest.fixture
+def queries(warehouse: Warehouse) -> FeatureQueries:
+    return FeatureQueries(warehouse)
+
+
+def test_features_of_groups_equal_those_of_all_years_to_the_last_bit(
+    queries: FeatureQueries,
+) -> None:
+    """A rounding that depends on who else is asked about would retrain every model."""
+    films = some_films()
+    rows = [row_of(TMDB_DETAILS, **row) for row in films.to_dict("records")]
+    put(queries.warehouse, TMDB_DETAILS, *rows)
+    years = all_years(films)
+    whole = build_features(films, years)
+    past = KnownPast.of(FilmFacts.of(queries.past_films(years), PAST_SOURCE_COLUMNS))
+    groups = [years[:1], years[1:5], years[5:]]
+    parts = [build_features(queries.details(group), group, past) for group in groups]
+    together = pd.concat(parts, ignore_index=True).sort_values("tmdb_id", ignore_index=True)
+    pd.testing.assert_frame_equal(together, whole, check_exact=True)
+    for name in [name for name in whole if name.endswith("_history_log")]:
+        assert whole[name].notna().any(), name
+    assert whole["is_sequel"].any()
+
+
+def test_only_films_that_can_mean_something_are_read_for_the_past(
+    queries: FeatureQueries,
+) -> None:
+    put(
+        queries.warehouse, TMDB_DETAILS, detailed(1, revenue_usd=5_000), detailed(2),
+        detailed(3, collection_id=7), detailed(4, "2002", collection_id=7),
+        detailed(5, "undated", revenue_usd=5_000, release_date=None),
+    )  # fmt: skip
+    assert sorted(queries.past_films(["1999", "2001"])["tmdb_id"]) == [1, 3]
+    assert queries.past_films(["undated"]).empty
+    assert sorted(queries.details(["2001"])["tmdb_id"]) == [1, 2, 3]
+    assert list(queries.details(["2001"])) == list(FEATURE_SOURCE_COLUMNS)
+
+
+def test_outcomes_are_found_by_film_even_where_their_table_has_the_old_year(
+    queries: FeatureQueries,
+) -> None:
+    """A film that moved lost its rating until OMDb was asked again."""
+    moved = detailed(1, "2002", release_date=date(2002, 1, 1))
+    put(queries.warehouse, TMDB_DETAILS, moved, detailed(2, "2001"))
+    put(queries.warehouse, OMDB_RATINGS, rated(1, "2001", imdb_rating=8.1), rated(2, "2001"))
+    put(queries.warehouse, FROZEN_FLAGS, flagged(1, "2001", is_frozen=True))
+    built = build_features(queries.details(["2002"]), ["2002"])
+    frame = add_outcomes(built, queries.ratings(["2002"]), queries.flags(["2002"]))
+    assert frame["outcome_imdb_rating"].tolist() == [8.1]
+    assert frame["is_settled"].tolist() == [True]
+
+
+def test_without_ratings_and_flags_there_are_features_and_without_details_a_clear_error(
+    queries: FeatureQueries,
+) -> None:
+    with pytest.raises(UpstreamMissing, match="tmdb_details"):
+        queries.details(["2001"])
+    put(queries.warehouse, OMDB_RATINGS, rated(1))
+    with pytest.raises(UpstreamMissing, match="tmdb_details"):
+        queries.past_films(["2001"])
+    put(queries.warehouse, TMDB_DETAILS, detailed(1))
+    built = build_features(queries.details(["2001"]), ["2001"])
+    frame = add_outcomes(built, queries.ratings(["2001"]), queries.flags(["2001"]))
+    assert frame["is_settled"].tolist() == [False]

@@ -1,0 +1,139 @@
+"""Answers are on disk before anything is done with them, and stay readable whatever dies."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ayne_dagster.storage.response_archive import ArchivedAnswer, ResponseArchive
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DIES = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from ayne_dagster.storage.response_archive import ArchivedAnswer, ResponseArchive
+with ResponseArchive(Path(sys.argv[1])).session("tmdb") as session:
+    session.keep([ArchivedAnswer("7", datetime(2026, 3, 1, tzinfo=UTC), "row", body='{"id": 7}')])
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def answers(first: int, last: int, at: datetime = NOON) -> list[ArchivedAnswer]:
+    return [
+        ArchivedAnswer(
+            request_key=str(number),
+            answered_at=at + timedelta(seconds=number),
+            outcome="row",
+            requests=1,
+            etag=f'W/"{number}"',
+            body=f'{{"id":{number}}}',
+        )
+        for number in range(first, last)
+    ]
+
+
+def files(archive: ResponseArchive, start: str = "") -> list[str]:
+    return sorted(p.name for p in archive.folder.rglob("*.parquet") if p.name.startswith(start))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> ResponseArchive:
+    return ResponseArchive(tmp_path / "responses")
+
+
+def test_answers_come_back_as_they_were_kept(archive: ResponseArchive):
+    with archive.session("tmdb") as session:
+        kept = session.keep(answers(1, 5))
+        assert list(archive.read(kept)) == answers(1, 5)
+
+
+def test_a_living_run_keeps_its_open_files_and_a_dead_one_gives_them_up(archive: ResponseArchive):
+    """Two runs that take over each other's files store everything twice and settle nothing."""
+    with archive.session("tmdb") as session:
+        session.keep(answers(1, 3))
+        with archive.orphans("tmdb") as others:
+            assert others == []
+    with archive.orphans("tmdb") as orphans:
+        assert [a.request_key for a in archive.read(orphans)] == ["1", "2"]
+        with archive.orphans("tmdb") as held_by_another:
+            assert held_by_another == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_what_a_killed_process_kept_is_found_by_the_next(archive: ResponseArchive):
+    done = subprocess.run([sys.executable, "-c", DIES, str(archive.folder)], check=False)
+    assert done.returncode == -9
+    with archive.orphans("tmdb") as orphans:
+        assert [a.body for a in archive.read(orphans)] == ['{"id": 7}']
+
+
+def test_settled_files_are_one_file_a_day_and_no_orphans(archive: ResponseArchive):
+    with archive.session("tmdb") as session:
+        kept = [f for n in range(0, 100, 25) for f in session.keep(answers(n, n + 25))]
+        archive.settle(kept)
+    assert len(files(archive, "kept-")) == 1
+    assert files(archive, "open-") == []
+    with archive.orphans("tmdb") as orphans:
+        assert orphans == []
+    assert [a.request_key for a in archive.in_order("tmdb")] == [str(n) for n in range(100)]
+
+
+def test_a_batch_over_midnight_lies_in_both_days(archive: ResponseArchive):
+    with archive.session("omdb") as session:
+        session.keep(answers(0, 4, NOON.replace(hour=23, minute=59, second=58)))
+    days = sorted(path.name for path in archive.folder.glob("service=omdb/day=*"))
+    assert days == ["day=2026-03-01", "day=2026-03-02"]
+
+
+def test_in_order_is_by_time_over_all_files_and_names_no_answer_twice(archive: ResponseArchive):
+    """A run killed between merging its files and removing them leaves both behind."""
+    with archive.session("tmdb") as session:
+        late = session.keep(answers(5, 8))
+        copies = {path: path.read_bytes() for path in late}
+        session.keep(answers(1, 5))
+        archive.settle(late)
+        for path, content in copies.items():
+            path.write_bytes(content)
+    assert [a.request_key for a in archive.in_order("tmdb")] == [str(n) for n in range(1, 8)]
+
+
+def test_a_damaged_file_is_set_aside_and_the_others_are_read(
+    archive: ResponseArchive, caplog: pytest.LogCaptureFixture
+):
+    with archive.session("tmdb") as session:
+        (first,), (_second,) = session.keep(answers(1, 2)), session.keep(answers(2, 3))
+        first.write_bytes(first.read_bytes()[:40])
+    assert [a.request_key for a in archive.in_order("tmdb")] == ["2"]
+    assert "is damaged" in caplog.text
+    assert len(files(archive, "damaged-")) == 1
+
+
+def test_old_answers_go_and_answers_that_are_not_stored_yet_stay(archive: ResponseArchive):
+    with archive.session("tmdb") as session:
+        archive.settle(session.keep(answers(1, 2)))
+        session.keep(answers(2, 3))
+    assert archive.forget_old(NOON + timedelta(days=180)) == 0
+    assert archive.forget_old(NOON + timedelta(days=182)) == 1
+    assert len(files(archive)) == 1
+    assert files(archive)[0].startswith("open-")
+
+
+def test_a_journal_only_archive_forgets_what_is_stored(tmp_path: Path):
+    archive = ResponseArchive(tmp_path, keep_days=0)
+    with archive.session("tmdb") as session:
+        archive.settle(session.keep(answers(1, 2)))
+    assert files(archive) == []
+
+
+def test_people_read_it_with_duckdb(archive: ResponseArchive):
+    with archive.session("omdb") as session:
+        archive.settle(session.keep(answers(1, 4)))
+    found = duckdb.sql(
+        "SELECT service, day::VARCHAR, body->>'id' FROM "
+        f"read_parquet('{archive.folder}/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL"
+    ).fetchall()
+    assert found == [("omdb", "2026-03-01", str(n)) for n in range(1, 4)]

@@ -1,0 +1,115 @@
+"""What the crash benchmark kills: our collect job, and the same made of stock parts.
+
+Lives here: the functions its processes run. Not here: who kills them (`crash.py`).
+"""
+
+import asyncio
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+from dagster_duckdb_pandas import DuckDBPandasIOManager
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ayne_dagster.definitions import defs
+from ayne_dagster.defs.services import Services
+from ayne_dagster.settings import load_settings
+
+YEARS = ("2019", "2020", "2021", "2022", "2023", "2024")
+
+
+def collect(environment: Mapping[str, str], first: str, last: str) -> None:
+    """Run the `collect` job over a range of years, as `ayne collect` does."""
+    _prepare(environment)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            defs()
+            .resolve_job_def("collect")
+            .execute_in_process(
+                instance=instance,
+                tags={
+                    "dagster/asset_partition_range_start": first,
+                    "dagster/asset_partition_range_end": last,
+                },
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=True,
+            )
+        )
+    raise SystemExit(0 if result.success else 1)
+
+
+def collect_with_stock_parts(environment: Mapping[str, str], first: str, last: str) -> None:
+    """The same films with the stock I/O manager and pandas' own Parquet writer.
+
+    Each year's answers are gathered in memory, then stored; the same client and request budget, so
+    that only the storing differs. Years that stand are asked for again: it refreshes.
+    """
+    _prepare(environment)
+    settings = load_settings()
+    database = settings.resolve(settings.database.path)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    mirror = settings.resolve(settings.database.mirror_folder)
+    years = YEARS[YEARS.index(first) : YEARS.index(last) + 1]
+
+    @dg.asset(
+        name="tmdb_details",
+        partitions_def=dg.StaticPartitionsDefinition(list(YEARS)),
+        metadata={"partition_expr": "release_year"},
+    )
+    def details(context: dg.AssetExecutionContext) -> pd.DataFrame:
+        rows = asyncio.run(_rows_of(context.partition_key, settings))
+        frame = pd.DataFrame(rows)[["tmdb_id", "title", "overview", "revenue_usd", "fetched_at"]]
+        frame = frame.assign(release_year=context.partition_key)
+        target = mirror / f"{context.partition_key}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(target)
+        return frame
+
+    manager = DuckDBPandasIOManager(database=str(database), schema="main")
+    for year in years:
+        with dg.DagsterInstance.ephemeral() as instance:
+            dg.materialize(
+                [details],
+                partition_key=year,
+                resources={"io_manager": manager},
+                instance=instance,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+
+
+async def _rows_of(year: str, settings: Any) -> list[dict[str, Any]]:
+    async with Services(settings, lambda: datetime.now(UTC)).tmdb() as tmdb:
+        walk = await tmdb.discover_year(int(year))
+        results = await asyncio.gather(*(tmdb.movie(row["tmdb_id"]) for row in walk.rows))
+    return [result.row for result in results if result.row is not None]
+
+
+def prefill_stock(environment: Mapping[str, str]) -> None:
+    """Everything once, undisturbed."""
+    collect_with_stock_parts(environment, YEARS[0], YEARS[-1])
+
+
+def stock_ids(path: Path) -> set[int]:
+    """Films the stock side holds."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return {row[0] for row in connection.execute("SELECT tmdb_id FROM tmdb_details").fetchall()}
+
+
+def _prepare(environment: Mapping[str, str]) -> None:
+    """Settings of this world, no noise, no pictures: they are not what is to be interrupted."""
+    os.environ.update(environment)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    Figure.savefig = _draw_nothing  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _draw_nothing(_figure: Figure, to: Any, **_options: Any) -> None:
+    Image.new("RGB", (2, 2)).save(to, "PNG")

@@ -1,0 +1,129 @@
+"""The stages `scale` measures, each as the platform does it, on one warehouse.
+
+Lives here: the work. Not here: the clock (`scale.py`), which starts after these imports.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from ayne_dagster.domain.features import add_outcomes, build_features
+from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
+from ayne_dagster.domain.freezing import flag_films
+from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.refresh_policy import RefreshPolicy
+from ayne_dagster.domain.tables import (
+    FEATURES,
+    FROZEN_FLAGS,
+    REFRESH_HISTORY,
+    TABLES,
+    TMDB_DETAILS,
+)
+from ayne_dagster.domain.year_groups import group_partitions
+from ayne_dagster.storage.duckdb_io_manager import write_batch
+from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.group_writes import GroupWriter
+from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.parquet_mirror import ParquetMirror
+from ayne_dagster.storage.partition_reads import count_films
+from ayne_dagster.storage.warehouse import Warehouse
+from benchmarks.invented_warehouse import YEARS
+
+DUCKDB_MEMORY = "1GB"
+BATCHES, BATCH = 10, 1_000
+_NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def warehouse_at(path: Path) -> Warehouse:
+    """The warehouse with a memory limit: without one DuckDB keeps what it has read."""
+    return Warehouse(path, connection_config=(("memory_limit", DUCKDB_MEMORY),))
+
+
+def _years() -> list[str]:
+    return [*YEARS, "undated"]
+
+
+def plan(path: Path) -> None:
+    """Which films are due at TMDB, of all years."""
+    MovieQueries(warehouse_at(path)).due(Source.TMDB, _years(), _NOW, RefreshPolicy(), 1_000)
+
+
+def flags(path: Path) -> None:
+    """Flag every film, as the asset does."""
+    warehouse = warehouse_at(path)
+    writer = GroupWriter(warehouse, FROZEN_FLAGS, None, "a benchmark")
+    for years in group_partitions(count_films(warehouse, _years())):
+        films = MovieQueries(warehouse).films_to_plan(years)
+        writer.write(years, flag_films(films, _NOW, RefreshPolicy()))
+
+
+def features(path: Path) -> None:
+    """Build the features of every year, as the asset does."""
+    warehouse = warehouse_at(path)
+    asked = FeatureQueries(warehouse)
+    past = KnownPast.of(FilmFacts.of(asked.past_films(_years()), PAST_SOURCE_COLUMNS))
+    writer = GroupWriter(warehouse, FEATURES, None, "a benchmark")
+    for years in group_partitions(count_films(warehouse, _years())):
+        built = build_features(asked.details(years), years, past)
+        writer.write(years, add_outcomes(built, asked.ratings(years), asked.flags(years)))
+
+
+def mirror(path: Path) -> None:
+    """Mirror every table from nothing."""
+    warehouse, target = warehouse_at(path), ParquetMirror(path.with_suffix(".mirror"))
+    for contract in TABLES.values():
+        target.owe(contract, _years() if contract.year_column else ())
+    with warehouse.writing("a benchmark") as connection:
+        target.catch_up(connection, TABLES.values(), warehouse.qualified)
+
+
+def merge(path: Path) -> None:
+    """Merge batches of fresh answers and their history, as a refresh does."""
+    warehouse = warehouse_at(path)
+    for number in range(BATCHES):
+        # Known films by popularity are spread over all years: so are these.
+        rows = warehouse.frame(
+            "SELECT * REPLACE (fetched_at + INTERVAL 1 DAY * $step AS fetched_at, "
+            "popularity + 1 AS popularity) FROM tmdb_details "
+            f"WHERE tmdb_id % (SELECT count(*) // {BATCH} FROM tmdb_details) = 0",
+            {"step": 1_000 + number},
+        )
+        nullable = {"runtime_minutes": "Int32", "collection_id": "Int64"} | dict.fromkeys(
+            ("budget_usd", "revenue_usd"), "Int64"
+        )
+        rows = rows.astype(nullable)
+        history = pd.DataFrame(
+            {
+                "source": "tmdb",
+                "tmdb_id": rows["tmdb_id"],
+                "imdb_id": rows["imdb_id"],
+                "fetched_at": rows["fetched_at"],
+                "outcome": "row",
+                "detail": None,
+                "changed_fields": [[] for _ in range(len(rows))],
+                "is_first": False,
+                "popularity": rows["popularity"],
+                "vote_count": rows["vote_count"],
+                "rating": rows["vote_average"],
+                "revenue_usd": rows["revenue_usd"],
+            }
+        )
+        write_batch(
+            warehouse,
+            TMDB_DETAILS,
+            rows,
+            years=None,
+            also={REFRESH_HISTORY: history},
+            purpose="a benchmark",
+        )
+
+
+STAGES: dict[str, Callable[[Path], None]] = {
+    "flags": flags,
+    "planning": plan,
+    "features": features,
+    "mirror": mirror,
+    "merging": merge,
+}
