@@ -132,7 +132,7 @@ def test_a_journal_only_archive_forgets_what_is_stored(tmp_path: Path):
 def test_people_read_it_with_duckdb(archive: ResponseArchive):
     with archive.session("omdb") as session:
         archive.settle(session.keep(answers(1, 4)))
-    found = duckdb.sql(
+    found = duckdb.execute(
         "SELECT service, day::VARCHAR, body->>'id' FROM "
         f"read_parquet('{archive.folder}/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL"
     ).fetchall()
