@@ -36,7 +36,7 @@ _INSTANTS = ("at random", "writing", "mirroring", "archiving")
 _LONGEST_WAIT_SECONDS = 4.0
 _STOCK_PARTS = (
     "stock parts: the stock I/O manager, answers in memory until a year is whole, and pandas' own "
-    "to_parquet; killed at random instants of a refresh"
+    "to_parquet; killed in a refresh of all years, one process at a time"
 )
 
 
@@ -134,16 +134,19 @@ def _disturb_stock(
     sandbox.reset_stats()
     done = Disturbed()
     lost: set[int] = set()
-    for _ in range(KILLS_PER_RUN):
+    for kill in range(KILLS_PER_RUN):
+        instant = _INSTANTS[kill % 3]
         process = context.Process(
             target=crash_workers.collect_with_stock_parts,
             args=(world.environment, crash_workers.YEARS[0], crash_workers.YEARS[-1]),
         )
         process.start()
-        process.join(chance.uniform(1.0, 6.0))
+        process.join(chance.uniform(1.0, 5.0))
+        while instant != "at random" and process.is_alive() and not world.stock_is(instant):
+            pass
         if process.is_alive():
             process.kill()
-            done.kills["at random"] += 1
+            done.kills[instant] += 1
         process.join()
         lost |= before - crash_workers.stock_ids(world.database)
         done.findings.unreadable += unreadable_files(world.folder)
@@ -233,13 +236,14 @@ def _report(ours: list[Disturbed], stock: list[Disturbed], needed: int) -> Repor
     for run in stock:
         other.add(run.findings)
     kills = sum((run.kills for run in ours), Counter())
-    stock_kills = sum(run.kills.total() for run in stock)
+    by_stock = sum((run.kills for run in stock), Counter())
+    stock_kills = by_stock.total()
     per_kill = sum(run.repeated for run in ours) / max(kills.total(), 1)
     stock_per_kill = sum(run.repeated for run in stock) / max(stock_kills, 1)
     worst = max(run.repeated / max(run.kills.total(), 1) for run in ours)
     lines = [
         ("kills", kills.total(), stock_kills),
-        *((f"  {instant}", kills[instant], None) for instant in _INSTANTS),
+        *((f"  {instant}", kills[instant], by_stock[instant]) for instant in _INSTANTS),
         ("rows lost", total.lost, other.lost),
         ("rows twice", total.doubled, other.doubled),
         ("half partitions", total.halved, other.halved),

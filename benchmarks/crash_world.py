@@ -9,6 +9,8 @@ from pathlib import Path
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from benchmarks import crash_workers
 
+_SHORTEST_PARQUET = 100
+
 
 @dataclass(frozen=True)
 class CrashWorld:
@@ -59,6 +61,14 @@ class CrashWorld:
             if pid is not None:
                 return pid
         return None
+
+    def stock_is(self, instant: str) -> bool:
+        """Whether the stock side is writing its warehouse, or a Parquet file, at this moment."""
+        if instant == "writing":
+            return self.database.with_name(f"{self.database.name}.wal").exists()
+        return any(
+            path.stat().st_size < _SHORTEST_PARQUET for path in self.mirror.glob("*.parquet")
+        )
 
     def requests_counted(self) -> int:
         """Requests the ledger has counted today."""
