@@ -142,8 +142,10 @@ def refresh(
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
         report.taken_over = take_over(store, fetching.archive)
-        report.films_known = fetching.queries.count_films(source, years)
-        due = _planned(how, years, is_forced, fetching)
+        report.films_known = fetching.queries.films_known(source, years)
+        due = fetching.queries.due(
+            source, years, fetching.services.now(), fetching.policy, force=is_forced
+        )
         report.films_due = len(due)
         keys = due.drop_duplicates(how.key_column)
         wanted = keys if limit is None else keys.head(limit)
@@ -265,16 +267,6 @@ def _body(result: FetchResult) -> str | None:
     return json.dumps(result.payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def _planned(
-    how: SourceOfRows, years: Sequence[str], is_forced: bool, fetching: Fetching
-) -> pd.DataFrame:
-    """The films to ask for, the most urgent first."""
-    source, queries = how.table.source, fetching.queries
-    if is_forced:
-        return queries.every_film(source, years)
-    return queries.due(source, years, fetching.services.now(), fetching.policy)
-
-
 def _ask(
     how: SourceOfRows, wanted: pd.DataFrame, answers: AnswersAsTheyCome, report: RefreshReport
 ) -> None:
@@ -299,6 +291,7 @@ async def _collect(
     etags: dict[Any, str | None] = {}
 
     def keys() -> Iterator[Any]:
+        # OMDb sends no validators.
         known = wanted.get("etag", pd.Series(None, index=wanted.index, dtype=object))
         for key, etag in zip(wanted[how.key_column].tolist(), known, strict=True):
             etags[key] = etag if isinstance(etag, str) else None

@@ -1,4 +1,4 @@
-"""What fetching asks the warehouse: which films stand behind an id, and how many there are.
+"""What storing answers asks the warehouse: which films stand behind an imdb id.
 
 Lives here: SQL that reads. Not here: which films are due (`movie_queries.py`).
 """
@@ -7,17 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.storage.movie_queries import MovieQueries
-
-_IDS = """
-SELECT coalesce(d.tmdb_id, x.tmdb_id) AS tmdb_id, d.imdb_id
-FROM {discovered_movies} AS x FULL JOIN {tmdb_details} AS d ON x.tmdb_id = d.tmdb_id
-WHERE CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END
-  IN (SELECT unnest($years))
-"""
 
 
 @dataclass(frozen=True)
@@ -37,15 +27,3 @@ class FetchQueries(MovieQueries):
         ):
             films.setdefault(row["imdb_id"], []).append(row)
         return films
-
-    def count_films(self, source: Source, years: Sequence[str]) -> int:
-        """Films of these years the source could have: all of them, or those with an imdb id."""
-        counted = "tmdb_id" if source is Source.TMDB else "imdb_id"
-        sql = f"SELECT count({counted}) AS films FROM ({_IDS})"
-        return self._rows(sql, {"years": list(years)})[0]["films"]
-
-    def every_film(self, source: Source, years: Sequence[str]) -> pd.DataFrame:
-        """All films of these years the source could have, due or not: `tmdb_id`, `imdb_id`."""
-        where = "" if source is Source.TMDB else " WHERE imdb_id IS NOT NULL"
-        sql = f"SELECT * FROM ({_IDS}){where} ORDER BY tmdb_id"
-        return self._frame(sql, {"years": list(years)})
