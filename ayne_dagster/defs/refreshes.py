@@ -147,6 +147,9 @@ def refresh(
             source, years, fetching.services.now(), fetching.policy, force=is_forced
         )
         report.films_due = len(due)
+        if is_forced:
+            # Whoever forces it doubts what is stored: the whole answer is wanted.
+            due = due.drop(columns="etag", errors="ignore")
         keys = due.drop_duplicates(how.key_column)
         wanted = keys if limit is None else keys.head(limit)
         report.left_by_limit = len(keys) - len(wanted)
