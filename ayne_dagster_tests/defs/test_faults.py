@@ -114,6 +114,7 @@ def test_without_a_tmdb_key_the_run_says_which_setting_is_missing(empty_world: W
     assert run.materialized == set()
 
 
+@pytest.mark.slow
 def test_a_blocking_check_stops_what_would_be_poisoned(world: World):
     """Mistake 4: a repeated key went on into the model as two films."""
     world.execute(

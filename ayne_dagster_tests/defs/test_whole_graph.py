@@ -172,6 +172,7 @@ def test_mistake_3_films_freeze_after_counted_refreshes_without_a_change(world: 
     assert world.rows(changed, PAST) == before
 
 
+@pytest.mark.slow
 def test_a_film_that_moved_to_another_year_exists_once(world: World):
     """Two years held it, each with its own values, and a model was trained on both."""
     old, new = str(THIS_YEAR - 3), PAST

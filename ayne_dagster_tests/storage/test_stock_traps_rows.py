@@ -50,6 +50,7 @@ def test_a_year_survives_a_write_that_fails(shelf: Shelf) -> None:
     assert shelf.ids("2001") == [1, 2]
 
 
+@pytest.mark.slow
 @on_both_managers("killed between delete and insert, the year is gone")
 def test_a_writer_killed_before_any_of_its_statements_leaves_the_year_whole(shelf: Shelf) -> None:
     """The process is killed before its first statement, its second, and so on to the last."""
