@@ -182,7 +182,7 @@ def test_no_film_is_missed_although_pages_drift() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", [2])
 @pytest.mark.parametrize(
     ("films", "years", "min_votes"),
     [
