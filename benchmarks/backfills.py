@@ -38,6 +38,7 @@ _SETTINGS = {
     "DISCOVERY__LIST_PAGES": "2",
 }
 _HELD_FROM_SHARE = 0.4
+_LONGEST_TRYING_SECONDS = 60.0
 _CONFIG = SandboxConfig(
     films=_FILMS,
     seed=11,
@@ -145,14 +146,19 @@ def hold_open(database: str, seconds: float, answer: Any) -> None:
     """Open the file as an analyst would, keep it open, and tell what was seen.
 
     Plain duckdb cannot open it while somebody writes: it tries again until it can.
+
+    Raises:
+        duckdb.IOException: It could not for a minute.
     """
-    tries = 0
+    tries, give_up_at = 0, time.monotonic() + _LONGEST_TRYING_SECONDS
     while True:
         tries += 1
         try:
             connection = duckdb.connect(database, read_only=True)
             break
         except duckdb.IOException:
+            if time.monotonic() > give_up_at:
+                raise
             time.sleep(0.02)
     began = time.monotonic()
     first = _films_in(connection)
@@ -173,7 +179,7 @@ def _served(sandbox: RunningSandbox) -> int:
 
 def _report(serial: Backfill, at_once: Backfill, held: Held, findings: Findings) -> Report:
     runs = [*serial.accounts, *at_once.accounts]
-    errors = sorted({words for run in runs for words in run.errors})
+    errors = sum(len(run.errors) for run in runs)
     green = sum(run.is_green for run in runs)
     lines = [
         (
@@ -206,7 +212,7 @@ def _report(serial: Backfill, at_once: Backfill, held: Held, findings: Findings)
         figures=[Figures("the same four, one after another and at once", columns, lines)],
         goals=[
             Goal(f"{green} of {len(runs)} runs green", green == len(runs)),
-            Goal(f"errors logged {sum(len(run.errors) for run in runs)}", not errors),
+            Goal(f"errors logged {errors}", errors == 0),
             Goal(
                 f"goal held for 30 s in the middle: {held.seconds:.1f} s",
                 held.seconds >= HELD_SECONDS and held.is_in_the_middle,
@@ -225,12 +231,19 @@ def _report(serial: Backfill, at_once: Backfill, held: Held, findings: Findings)
                 at_once.requests == serial.requests,
             ),
         ],
-        notes=[
-            f"all four: {serial.seconds:.0f} s one after another, {at_once.seconds:.0f} s at once, "
-            f"{held.seconds:.0f} s of them with the file held; longest wait for it {longest:.1f} s",
-            f"the reader opened the file at try {held.tries} and saw {held.films[0]} films, "
-            f"{held.seconds:.0f} s later {held.films[1]}",
-            *errors,
-            *sorted({words for run in runs for words in run.failed_checks}),
-        ],
+        notes=_notes(serial, at_once, held, longest),
     )
+
+
+def _notes(serial: Backfill, at_once: Backfill, held: Held, longest: float) -> list[str]:
+    runs = [*serial.accounts, *at_once.accounts]
+    said = {words for run in runs for words in (*run.errors, *run.warnings, *run.failed_checks)}
+    times = (
+        f"all four: {serial.seconds:.0f} s one after another, {at_once.seconds:.0f} s at once, "
+        f"{held.seconds:.0f} s of them with the file held; longest wait for it {longest:.1f} s"
+    )
+    reader = (
+        f"the reader opened the file at try {held.tries} and saw {held.films[0]} films, "
+        f"{held.seconds:.0f} s later {held.films[1]}"
+    )
+    return [times, reader, *sorted(said)]

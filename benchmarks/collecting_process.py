@@ -57,7 +57,7 @@ class Account:
         deferred: Films left for later, by asset.
         requests: Requests sent, by asset.
         failed_checks: Checks that failed, by name.
-        errors: Log records of level ERROR and above.
+        errors: Log records of level ERROR and above, and why steps failed.
         warnings: Log records of level WARNING.
         file_waits: Seconds waited for the DuckDB file, one number each time it was opened.
         turn_waits: Seconds waited for the turn at years of a source.
@@ -92,9 +92,8 @@ def collect_and_tell(order: Order) -> None:
     resources.utc_now = lambda: datetime.now(UTC) + order.ahead
     account = Account()
     _note_log_records(account)
-    Warehouse.writing = _timed(Warehouse.writing, account.file_waits)
-    Warehouse.reading = _timed(Warehouse.reading, account.file_waits)
-    YearTurns.hold = _timed(YearTurns.hold, account.turn_waits)
+    _note_waits(Warehouse, ("writing", "reading"), account.file_waits)
+    _note_waits(YearTurns, ("hold",), account.turn_waits)
     started = time.monotonic()
     result = run_collect(order.first, order.last, assets=order.assets, raise_on_error=False)
     account.seconds = time.monotonic() - started
@@ -145,22 +144,28 @@ def _draw_nothing(_figure: Figure, to: Any, **_options: Any) -> None:
 
 def _print_into(path: Path) -> None:
     """Send all that is printed into a file, whoever prints it."""
-    file = path.open("a", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(file.fileno(), stream.fileno())
+    with path.open("a", encoding="utf-8") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
 
 
 def _note_log_records(account: Account) -> None:
     """Note every record where it begins: handlers come and go, and not every logger has one."""
     handle = logging.Logger.handle
 
-    def noting(logger: logging.Logger, record: logging.LogRecord) -> None:
+    def noting(self: logging.Logger, record: logging.LogRecord) -> None:
         kept = account.errors if record.levelno >= logging.ERROR else account.warnings
         kept.append(f"{record.name}: {record.getMessage()}")
-        handle(logger, record)
+        handle(self, record)
 
     logging.Logger.handle = noting
+
+
+def _note_waits(of: type, names: Sequence[str], waits: list[float]) -> None:
+    """Note how long it takes to come into these context managers of a class."""
+    for name in names:
+        setattr(of, name, _timed(getattr(of, name), waits))
 
 
 def _timed(
@@ -187,6 +192,9 @@ def _tell_result(account: Account, result: dg.ExecuteInProcessResult) -> None:
     account.is_green = result.success and not any(
         one.severity is dg.AssetCheckSeverity.ERROR for one in checks
     )
+    for event in result.all_events:
+        if event.is_step_failure:
+            account.errors.append(f"{event.step_key}: {_causes(event.step_failure_data.error)}")
     for event in result.get_asset_materialization_events():
         if event.asset_key is None:
             continue
@@ -195,3 +203,12 @@ def _tell_result(account: Account, result: dg.ExecuteInProcessResult) -> None:
         for figure, kept in (("deferred", account.deferred), ("requests", account.requests)):
             if figure in figures:
                 kept[name] = int(figures[figure].value)  # pyright: ignore[reportArgumentType]
+
+
+def _causes(error: Any) -> str:
+    """An error and what led to it, in words."""
+    words: list[str] = []
+    while error is not None:
+        words.append(error.message.strip())
+        error = error.cause
+    return "; ".join(words)

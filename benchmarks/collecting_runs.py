@@ -42,12 +42,14 @@ class Started:
         if self.process.is_alive():
             self.kill()
             return Account(errors=[f"not through after {_LONGEST_RUN_SECONDS} s"])
-        try:
+        if self.order.told.exists():
             return Account.read(self.order.told)
-        except FileNotFoundError:
-            printed = self.order.told.with_suffix(".log").read_text(encoding="utf-8").splitlines()
-            words = " | ".join(printed[-_LAST_LINES:])
-            return Account(errors=[f"ended with {self.process.exitcode}: {words}"])
+        return Account(errors=[f"ended with {self.process.exitcode}: {self._last_words()}"])
+
+    def _last_words(self) -> str:
+        printed = self.order.told.with_suffix(".log")
+        lines = printed.read_text(encoding="utf-8").splitlines() if printed.exists() else []
+        return " | ".join(lines[-_LAST_LINES:])
 
 
 def process_context() -> ForkServerContext:
