@@ -29,6 +29,8 @@ def test_a_process_tells_what_it_deferred_and_keeps_the_day_it_was_given(tmp_pat
         ).account()
     assert told.is_green
     assert told.errors == []
+    assert any("the rest is deferred" in words for words in told.warnings)
+    assert not any("Started execution" in words for words in told.warnings)
     assert told.requests["omdb_ratings"] == world.requests_counted_on(day, "omdb") == 7
     with duckdb.connect(str(world.database), read_only=True) as connection:
         [(wanted, days)] = connection.execute(

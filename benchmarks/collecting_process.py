@@ -151,12 +151,13 @@ def _print_into(path: Path) -> None:
 
 
 def _note_log_records(account: Account) -> None:
-    """Note every record where it begins: handlers come and go, and not every logger has one."""
+    """Note every warning and error where it begins: handlers come and go, and not every logger has one."""
     handle = logging.Logger.handle
 
     def noting(self: logging.Logger, record: logging.LogRecord) -> None:
-        kept = account.errors if record.levelno >= logging.ERROR else account.warnings
-        kept.append(f"{record.name}: {record.getMessage()}")
+        if record.levelno >= logging.WARNING:
+            kept = account.errors if record.levelno >= logging.ERROR else account.warnings
+            kept.append(f"{record.name}: {record.getMessage()}")
         handle(self, record)
 
     logging.Logger.handle = noting
