@@ -151,7 +151,7 @@ def _print_into(path: Path) -> None:
 
 
 def _note_log_records(account: Account) -> None:
-    """Note every warning and error where it begins: handlers come and go, and not every logger has one."""
+    """Note every warning and error where it begins: not every logger has a handler."""
     handle = logging.Logger.handle
 
     def noting(self: logging.Logger, record: logging.LogRecord) -> None:
