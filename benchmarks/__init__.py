@@ -4,5 +4,5 @@ Lives here: the list of benchmarks. `python -m benchmarks --list` shows it. Each
 docstring, a `GOAL` in words and `measure(runs)`, which returns a `Report` (`reporting.py`).
 """
 
-NAMES = ("storage", "startup", "fetching", "faults", "crash", "scale")
+NAMES = ("storage", "startup", "fetching", "faults", "crash", "quota", "backfills", "scale")
 """Benchmarks in the order in which they run."""

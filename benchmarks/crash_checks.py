@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.domain.tables.contract import ColumnType
 from ayne_dagster.storage.warehouse import Warehouse
-from benchmarks.crash_world import CrashWorld
+from benchmarks.collecting_world import CollectingWorld
 
 _FETCHED = ("discovered_movies", "tmdb_details", "omdb_ratings", "refresh_history")
 _COMPARED = ("discovered_movies", "tmdb_details", "omdb_ratings", "frozen_flags")
@@ -51,7 +51,7 @@ class Findings:
 class Look:
     """Looks at a world again and again, and remembers what was there."""
 
-    world: CrashWorld
+    world: CollectingWorld
     seen: dict[str, set[tuple]] = field(default_factory=dict)
 
     def again(self) -> Findings:
@@ -91,7 +91,7 @@ SELECT count(*) FROM (
 """
 
 
-def tables_differ(one: CrashWorld, other: CrashWorld) -> int:
+def tables_differ(one: CollectingWorld, other: CollectingWorld) -> int:
     """Tables, and their mirrors, whose rows differ between two worlds, times aside."""
     differing = 0
     for name in _COMPARED:
@@ -110,7 +110,7 @@ def tables_differ(one: CrashWorld, other: CrashWorld) -> int:
     return differing
 
 
-def _rows(world: CrashWorld, sql: str) -> list[tuple]:
+def _rows(world: CollectingWorld, sql: str) -> list[tuple]:
     with Warehouse(world.database).reading() as connection:
         return connection.execute(sql).fetchall()
 

@@ -4,9 +4,6 @@ Lives here: the functions its processes run. Not here: who kills them (`crash.py
 """
 
 import asyncio
-import logging
-import os
-import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,33 +13,18 @@ import dagster as dg
 import duckdb
 import pandas as pd
 from dagster_duckdb_pandas import DuckDBPandasIOManager
-from matplotlib.figure import Figure
-from PIL import Image
 
-from ayne_dagster.definitions import defs
 from ayne_dagster.defs.services import Services
 from ayne_dagster.settings import load_settings
+from benchmarks.collecting_process import prepare_process, run_collect
 
 YEARS = ("2019", "2020", "2021", "2022", "2023", "2024")
 
 
 def collect(environment: Mapping[str, str], first: str, last: str) -> None:
     """Run the `collect` job over a range of years, as `ayne collect` does."""
-    _prepare(environment)
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = (
-            defs()
-            .resolve_job_def("collect")
-            .execute_in_process(
-                instance=instance,
-                tags={
-                    "dagster/asset_partition_range_start": first,
-                    "dagster/asset_partition_range_end": last,
-                },
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=True,
-            )
-        )
+    prepare_process(environment)
+    result = run_collect(first, last, raise_on_error=True)
     raise SystemExit(0 if result.success else 1)
 
 
@@ -52,7 +34,7 @@ def collect_with_stock_parts(environment: Mapping[str, str], first: str, last: s
     Each year's answers are gathered in memory, then stored; the same client and request budget, so
     that only the storing differs. Years that stand are asked for again: it refreshes.
     """
-    _prepare(environment)
+    prepare_process(environment)
     settings = load_settings()
     database = settings.resolve(settings.database.path)
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -101,15 +83,3 @@ def stock_ids(path: Path) -> set[int]:
     """Films the stock side holds."""
     with duckdb.connect(str(path), read_only=True) as connection:
         return {row[0] for row in connection.execute("SELECT tmdb_id FROM tmdb_details").fetchall()}
-
-
-def _prepare(environment: Mapping[str, str]) -> None:
-    """Settings of this world, no noise, no pictures: they are not what is to be interrupted."""
-    os.environ.update(environment)
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    Figure.savefig = _draw_nothing  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _draw_nothing(_figure: Figure, to: Any, **_options: Any) -> None:
-    Image.new("RGB", (2, 2)).save(to, "PNG")

@@ -1,49 +1,27 @@
-"""The folder and settings in which the crash benchmark collects."""
+"""The folder and settings in which the crash benchmark collects, and who is at what in it."""
 
 import json
-import sqlite3
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from ayne_dagster.cli.sandbox_world import sandbox_environment
 from benchmarks import crash_workers
+from benchmarks.collecting_world import CollectingWorld
 
 _SHORTEST_PARQUET = 100
 
 
 @dataclass(frozen=True)
-class CrashWorld:
-    """One folder of data.
+class CrashWorld(CollectingWorld):
+    """One folder of data, for a collection slow enough to be killed in the middle."""
 
-    Attributes:
-        folder: Where everything is written.
-        url: The sandbox.
-    """
-
-    folder: Path
-    url: str
-
-    @property
-    def database(self) -> Path:
-        """The DuckDB file."""
-        return self.folder / "ayne.duckdb"
-
-    @property
-    def mirror(self) -> Path:
-        """Root of the Parquet mirror."""
-        return self.folder / "intermediate"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Settings of a collection slow enough to be killed in the middle."""
-        return {
-            **sandbox_environment(self.url, self.folder, first_year=int(crash_workers.YEARS[0])),
+    first_year: int = int(crash_workers.YEARS[0])
+    settings: dict[str, str] = field(
+        default_factory=lambda: {
             "TMDB__REQUESTS_PER_SECOND": "60",
             "OMDB__REQUESTS_PER_SECOND": "60",
             "DISCOVERY__LIST_PAGES": "2",
             "OMDB__DAILY_QUOTA": "5000",
         }
+    )
 
     def process_that_is(self, instant: str, pids: set[int]) -> int | None:
         """One of these processes that is writing, mirroring or archiving at this moment."""
@@ -69,9 +47,3 @@ class CrashWorld:
         return any(
             path.stat().st_size < _SHORTEST_PARQUET for path in self.mirror.glob("*.parquet")
         )
-
-    def requests_counted(self) -> int:
-        """Requests the ledger has counted today."""
-        ledger = self.folder / "request_ledger.sqlite"
-        with closing(sqlite3.connect(ledger)) as connection:
-            return connection.execute("SELECT sum(requests) FROM used").fetchall()[0][0] or 0

@@ -37,7 +37,7 @@ Clock = Callable[[], datetime]
 
 
 class MissingCredential(RuntimeError):
-    """A service is needed whose key is not set."""
+    """A service is needed whose key or address is not set."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,13 @@ class Services:
             from ayne_dagster.sources.redis_budget import RedisRequestBudget
 
             url = self.settings.budget.redis_url
-            return RedisRequestBudget(_needed(url, "BUDGET__REDIS_URL", "Redis"), limits)
+            if url is None:
+                raise MissingCredential(
+                    "BUDGET__REDIS_URL is not set, and BUDGET__BACKEND is `redis`. Put the address "
+                    "of the Redis into .env (redis://:password@host:6379/0), or set "
+                    "BUDGET__BACKEND=file: processes of one machine need no Redis"
+                )
+            return RedisRequestBudget(url, limits)
         path = self.settings.resolve(self.settings.request_ledger)
         return SqliteRequestBudget(path, limits, now=self.now)
 

@@ -17,6 +17,7 @@ from ayne_dagster.sources.failures import (
     BadCredential,
     CircuitOpen,
     InvalidRequest,
+    LedgerUnusable,
     QuotaExhausted,
     ServiceUnavailable,
     SourceError,
@@ -90,6 +91,7 @@ async def collect(
     Raises:
         BadCredential: The key is refused: nothing else was asked after it.
         InvalidRequest: A request is wrong; the same.
+        LedgerUnusable: Requests cannot be counted; the same.
         ValueError: `concurrency`, `batch_size` or `flush_seconds` is out of range.
     """
     if concurrency < 1 or not 1 <= batch_size <= LARGEST_BATCH or flush_seconds <= 0:
@@ -192,7 +194,7 @@ class _Collecting:
                 requests=error.tries,
                 is_transient=True,
             )
-        except (BadCredential, InvalidRequest) as error:
+        except (BadCredential, InvalidRequest, LedgerUnusable) as error:
             self.requests += error.tries
             self.failure = self.failure or error
         except Exception as error:  # noqa: BLE001 - kept, handed over with the rest, raised by work()

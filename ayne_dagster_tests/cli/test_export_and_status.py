@@ -123,13 +123,17 @@ def test_status_shows_the_pace_after_a_complaint_and_the_requests_under_way(invo
     assert "0, slowed until" in " ".join(shown.split())
 
 
-def test_redis_without_its_address_names_the_setting(
+def test_redis_without_its_address_names_the_setting_and_the_way_without(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ):
+    """It once advised to work without keys, which no key was missing for."""
     monkeypatch.setenv("BUDGET__BACKEND", "redis")
     result = invoke("status")
     assert result.exit_code != 0
-    assert "BUDGET__REDIS_URL is not set" in str(result.exception)
+    words = str(result.exception)
+    assert "BUDGET__REDIS_URL is not set" in words
+    assert "BUDGET__BACKEND=file" in words
+    assert "key" not in words
 
 
 def test_status_on_data_counts_rows(invoke: Invoke, database: Path):

@@ -12,6 +12,7 @@ from ayne_dagster.sources.failures import (
     BadCredential,
     CircuitOpen,
     InvalidRequest,
+    LedgerUnusable,
     QuotaExhausted,
     ServiceUnavailable,
     SourceError,
@@ -37,7 +38,7 @@ async def good(key: int | str) -> FetchResult:
     return row(key)
 
 
-def failing(at: int, error: SourceError) -> Any:
+def failing(at: int, error: SourceError | LedgerUnusable) -> Any:
     async def fetch(key: int | str) -> FetchResult:
         if key == at:
             error.tries = 3
@@ -114,9 +115,16 @@ def test_an_open_circuit_defers_the_rest_and_says_why() -> None:
     assert report.stopped_by == "tmdb: left alone for a while"
 
 
-@pytest.mark.parametrize("error", [BadCredential("tmdb", "bad"), InvalidRequest("tmdb", "wrong")])
-def test_a_refused_key_stops_everything_after_handing_over_what_is_paid_for(
-    error: SourceError,
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadCredential("tmdb", "bad"),
+        InvalidRequest("tmdb", "wrong"),
+        LedgerUnusable("the ledger cannot be written"),
+    ],
+)
+def test_what_no_film_can_be_asked_after_stops_all_and_hands_over_what_is_paid_for(
+    error: SourceError | LedgerUnusable,
 ) -> None:
     handed: list[FetchResult] = []
     asked: list[int | str] = []
