@@ -12,6 +12,7 @@ from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
     OMDB_RATINGS,
     REFRESH_HISTORY,
+    REFRESH_STATE,
     TMDB_DETAILS,
 )
 from ayne_dagster.domain.tables.contract import TableContract
@@ -30,13 +31,15 @@ SELECT i, (hash(i) >> 1)::BIGINT AS h,
     $last - least(125, floor(125 * pow((hash(i, 'year') % 100000) / 100000, 1.5))::INTEGER), 1, 1)
     + ((hash(i, 'day') % 365)::INTEGER) END AS released,
   hash(i, 'votes') % 100 < 20 AS is_known,
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' - to_minutes((hash(i, 'fetched') % 300000)::BIGINT)
+  -- A hundred days: of a platform that was left alone for some time, a quarter is due.
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' - to_minutes((hash(i, 'fetched') % 144000)::BIGINT)
     AS answered,
   format('tt{:07d}', i) AS imdb
 FROM range(1, $films + 1) AS numbers(i)
 """
 _YEAR = "coalesce(year(released)::VARCHAR, 'undated')"
 _TITLE = "substr($text, h % 90000, 8 + h % 25)"
+_IS_RATED = "hash(i, 'rated') % 10 < 7"
 _TABLES: dict[TableContract, str] = {
     DISCOVERED_MOVIES: f"""
 SELECT i AS tmdb_id, {_YEAR} AS release_year, {_TITLE} AS title, {_TITLE} AS original_title,
@@ -95,16 +98,27 @@ SELECT imdb AS imdb_id, i AS tmdb_id, {_YEAR} AS release_year, {_TITLE} AS title
   CASE WHEN is_known THEN '3 wins & 7 nominations' END AS awards,
   0 AS oscar_wins, 0 AS oscar_nominations, 3 AS award_wins, 7 AS award_nominations,
   md5(i::VARCHAR) AS stable_fingerprint, answered AS fetched_at, answered AS changed_at
-FROM films WHERE h % 10 < 6 AND hash(i, 'rated') % 10 < 7""",
-    REFRESH_HISTORY: """
+FROM films WHERE h % 10 < 6 AND {_IS_RATED}""",
+    REFRESH_HISTORY: f"""
 SELECT CASE WHEN round = 2 THEN 'omdb' ELSE 'tmdb' END AS source, i AS tmdb_id,
   CASE WHEN h % 10 < 6 THEN imdb END AS imdb_id,
   answered - to_days((round * 60)::INTEGER) AS fetched_at,
-  'row' AS outcome, NULL AS detail,
+  CASE WHEN round < 2 OR {_IS_RATED} THEN 'row' ELSE 'not_found' END AS outcome, NULL AS detail,
   CASE WHEN round = 0 AND h % 7 = 0 THEN ['overview'] ELSE [] END AS changed_fields,
   round = 1 AS is_first, (h % 1000) / 50 AS popularity, h % 500 AS vote_count,
   (h % 100) / 10 AS rating, NULL AS revenue_usd
 FROM films, range(3) AS rounds(round) WHERE round < 2 OR h % 10 < 6""",
+    # The sum of that history.
+    REFRESH_STATE: f"""
+SELECT 'tmdb' AS source, i AS tmdb_id, NULL AS imdb_id, answered AS answered_at, 'row' AS outcome,
+  NULL AS not_found_since, NULL AS gone_at, answered AS last_row_at,
+  answered - to_days(CASE WHEN h % 7 = 0 THEN 0 ELSE 60 END) AS last_change_at,
+  CASE WHEN h % 7 = 0 THEN 0 ELSE 1 END AS unchanged_cycles, answered AS last_cycle_at
+FROM films UNION ALL
+SELECT 'omdb', i, imdb, answered - to_days(120), if({_IS_RATED}, 'row', 'not_found'),
+  if({_IS_RATED}, NULL, answered - to_days(120)), NULL,
+  if({_IS_RATED}, answered - to_days(120), NULL), NULL, 0, answered - to_days(120)
+FROM films WHERE h % 10 < 6""",
 }
 # Few ids are frequent, most are rare, as with real companies and people.
 _IDS = """

@@ -27,16 +27,17 @@ from benchmarks.reporting import Goal, Report, Row
 from benchmarks.scale_stages import BATCH, BATCHES, DUCKDB_MEMORY, STAGES, warehouse_at
 
 GOAL = (
-    "ten times the films take at most 13 times the processor time; planning 1,000,000 under 1 s; a "
-    "batch of answers is merged into any number of films alike; joins at 100,000 under 100 ms; "
-    "10,000 rows to and from Parquet under 0.2 s each"
+    "a film of ten times as many costs at most 1.3 times the processor time; "
+    "planning 1,000,000 under 1 s; a batch of answers is merged into any number of films "
+    "alike; joins at 100,000 under 100 ms; 10,000 rows to and from Parquet under 0.2 s each"
 )
 SIZES = (10_000, 100_000, 1_000_000)
-MOST_RATIO = 13.0
+MOST_RATIO = 1.3
+"""Linear, and some room: sorting and caches cost a film of a million a little more."""
 MOST_PLANNING_MS = 1_000.0
 MOST_QUERY_MS = 100.0
 MOST_PARQUET_MS = 200.0
-_LINEAR = ("flags", "features", "mirror")
+_LINEAR = ("flags", "features", "mirror", "planning")
 
 QUERIES = {
     "films and revenue by year": "SELECT release_year, count(*), sum(revenue_usd) FROM {details} "
@@ -90,8 +91,8 @@ def measure(runs: int) -> Report:
     rows += [Row(what, took, None, "") for what, took in {**questions, **parquet}.items()]
     return Report(
         name="scale",
-        setting=f"up to {sizes[-1]:,} films, DuckDB's memory limit {DUCKDB_MEMORY}; merging is "
-        f"{BATCHES} batches of {BATCH:,} answers",
+        setting=f"up to {sizes[-1]:,} films, DuckDB's memory limit {DUCKDB_MEMORY}; merging and "
+        f"looking up are {BATCHES} batches of {BATCH:,} films",
         baseline="a tenth of the films",
         rows=rows,
         goals=_goals(taken, questions, parquet, sizes[-1]),
@@ -109,16 +110,21 @@ def _goals(
         smaller = taken[name].get(largest // 10, taken[name][largest])
         return taken[name][largest].cpu_milliseconds / smaller.cpu_milliseconds
 
+    times = 10 if largest // 10 in SIZES else 1
     worst = max(_LINEAR, key=ratio)
+    per_film = ratio(worst) / times
     planning = taken["planning"][largest].milliseconds
     slowest, written = max(questions.values()), max(parquet.values())
     return [
         Goal(
-            f"processor time of ten times the films <= {MOST_RATIO:g} x, worst "
-            f"{ratio(worst):.1f} ({worst})",
-            ratio(worst) <= MOST_RATIO,
+            f"processor time per film, ten times the films: worst {per_film:.2f} x ({worst}), goal "
+            f"<= {MOST_RATIO:g}",
+            per_film <= MOST_RATIO,
         ),
-        Goal(f"planning {planning:,.0f} ms, goal < 1,000", planning < MOST_PLANNING_MS),
+        Goal(
+            f"planning all due of {largest:,}: {planning:,.0f} ms, goal < 1,000",
+            planning < MOST_PLANNING_MS,
+        ),
         Goal(
             f"merging into ten times the films {ratio('merging'):.2f} x, goal <= 2",
             ratio("merging") <= 2,
@@ -131,7 +137,7 @@ def _goals(
 
 def _median(name: str, path: Path) -> Measured:
     # A second run of what writes would find its work done.
-    found = [_in_new_process(_watched, name, path) for _ in range(3 if name == "planning" else 1)]
+    found = [_in_new_process(_watched, name, path) for _ in range(5 if name == "planning" else 1)]
     return Measured(
         statistics.median(one.milliseconds for one in found),
         statistics.median(one.cpu_milliseconds for one in found),
@@ -153,11 +159,12 @@ def _watched(name: str, path: Path) -> Measured:
         while not is_done.wait(0.01):
             peak = max(peak, process.memory_info().rss)
 
+    work = STAGES[name](path)
     watcher = threading.Thread(target=watch)
     watcher.start()
     start, cpu = time.perf_counter(), time.process_time()
     try:
-        STAGES[name](path)
+        work()
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     finally:
         is_done.set()

@@ -5,6 +5,7 @@ Lives here: the work. Not here: the clock (`scale.py`), which starts after these
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +19,11 @@ from ayne_dagster.domain.tables import (
     FEATURES,
     FROZEN_FLAGS,
     REFRESH_HISTORY,
+    REFRESH_STATE,
     TABLES,
     TMDB_DETAILS,
 )
+from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.domain.year_groups import group_partitions
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.feature_queries import FeatureQueries
@@ -30,6 +33,8 @@ from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.partition_reads import count_films
 from ayne_dagster.storage.warehouse import Warehouse
 from benchmarks.invented_warehouse import YEARS
+
+Work = Callable[[], None]
 
 DUCKDB_MEMORY = "1GB"
 BATCHES, BATCH = 10, 1_000
@@ -46,8 +51,8 @@ def _years() -> list[str]:
 
 
 def plan(path: Path) -> None:
-    """Which films are due at TMDB, of all years."""
-    MovieQueries(warehouse_at(path)).due(Source.TMDB, _years(), _NOW, RefreshPolicy(), 1_000)
+    """Which films are due at TMDB, of all years: every one of them."""
+    MovieQueries(warehouse_at(path)).due(Source.TMDB, _years(), _NOW, RefreshPolicy())
 
 
 def flags(path: Path) -> None:
@@ -73,57 +78,94 @@ def features(path: Path) -> None:
 def mirror(path: Path) -> None:
     """Mirror every table from nothing."""
     warehouse, target = warehouse_at(path), ParquetMirror(path.with_suffix(".mirror"))
-    for contract in TABLES.values():
+    tables = [table for table in TABLES.values() if table.is_mirrored]
+    for contract in tables:
         target.owe(contract, _years() if contract.year_column else ())
     with warehouse.writing("a benchmark") as connection:
-        target.catch_up(connection, TABLES.values(), warehouse.qualified)
+        target.catch_up(connection, tables, warehouse.qualified)
 
 
-def merge(path: Path) -> None:
-    """Merge batches of fresh answers and their history, as a refresh does."""
-    warehouse = warehouse_at(path)
+def look_up(path: Path) -> None:
+    """Read back what is stored of the films of each batch, as a refresh does to compare."""
+    queries = MovieQueries(warehouse_at(path))
+    films = count_films(queries.warehouse, _years())
+    step = sum(films.values()) // BATCH
     for number in range(BATCHES):
-        # Known films by popularity are spread over all years: so are these.
-        rows = warehouse.frame(
-            "SELECT * REPLACE (fetched_at + INTERVAL 1 DAY * $step AS fetched_at, "
-            "popularity + 1 AS popularity) FROM tmdb_details "
-            f"WHERE tmdb_id % (SELECT count(*) // {BATCH} FROM tmdb_details) = 0",
-            {"step": 1_000 + number},
-        )
-        nullable = {"runtime_minutes": "Int32", "collection_id": "Int64"} | dict.fromkeys(
-            ("budget_usd", "revenue_usd"), "Int64"
-        )
-        rows = rows.astype(nullable)
-        history = pd.DataFrame(
-            {
-                "source": "tmdb",
-                "tmdb_id": rows["tmdb_id"],
-                "imdb_id": rows["imdb_id"],
-                "fetched_at": rows["fetched_at"],
-                "outcome": "row",
-                "detail": None,
-                "changed_fields": [[] for _ in range(len(rows))],
-                "is_first": False,
-                "popularity": rows["popularity"],
-                "vote_count": rows["vote_count"],
-                "rating": rows["vote_average"],
-                "revenue_usd": rows["revenue_usd"],
-            }
-        )
-        write_batch(
-            warehouse,
-            TMDB_DETAILS,
-            rows,
-            years=None,
-            also={REFRESH_HISTORY: history},
-            purpose="a benchmark",
-        )
+        # Films are asked for by when they are due: from anywhere in the table.
+        ids = range(1 + number, step * BATCH + 1, step)
+        queries.stored_rows(TMDB_DETAILS, ids)
+        queries.refresh_states(Source.TMDB, ids)
 
 
-STAGES: dict[str, Callable[[Path], None]] = {
-    "flags": flags,
-    "planning": plan,
-    "features": features,
-    "mirror": mirror,
-    "merging": merge,
+def merging(path: Path) -> Work:
+    """Merge batches of fresh answers, their history and states, as a refresh does."""
+    warehouse = warehouse_at(path)
+    batches = [_fresh_answers(warehouse, number) for number in range(BATCHES)]
+
+    def merge() -> None:
+        for rows, also in batches:
+            write_batch(warehouse, TMDB_DETAILS, rows, years=None, also=also, purpose="a benchmark")
+
+    return merge
+
+
+def _fresh_answers(
+    warehouse: Warehouse, number: int
+) -> tuple[pd.DataFrame, dict[TableContract, pd.DataFrame]]:
+    rows = warehouse.frame(
+        "SELECT * REPLACE (fetched_at + INTERVAL 1 DAY * $step AS fetched_at, "
+        "popularity + 1 AS popularity) FROM tmdb_details "
+        f"WHERE tmdb_id % (SELECT count(*) // {BATCH} FROM tmdb_details) = 0",
+        {"step": 1_000 + number},
+    )
+    nullable = {"runtime_minutes": "Int32", "collection_id": "Int64"} | dict.fromkeys(
+        ("budget_usd", "revenue_usd"), "Int64"
+    )
+    rows = rows.astype(nullable)
+    history = pd.DataFrame(
+        {
+            "source": "tmdb",
+            "tmdb_id": rows["tmdb_id"],
+            "imdb_id": rows["imdb_id"],
+            "fetched_at": rows["fetched_at"],
+            "outcome": "row",
+            "detail": None,
+            "changed_fields": [[] for _ in range(len(rows))],
+            "is_first": False,
+            "popularity": rows["popularity"],
+            "vote_count": rows["vote_count"],
+            "rating": rows["vote_average"],
+            "revenue_usd": rows["revenue_usd"],
+        }
+    )
+    states = pd.DataFrame(
+        {
+            "source": "tmdb",
+            "tmdb_id": rows["tmdb_id"],
+            "imdb_id": None,
+            "answered_at": rows["fetched_at"],
+            "outcome": "row",
+            "not_found_since": pd.NaT,
+            "gone_at": pd.NaT,
+            "last_row_at": rows["fetched_at"],
+            "last_change_at": rows["changed_at"],
+            "unchanged_cycles": 1 + number,
+            "last_cycle_at": rows["fetched_at"],
+        }
+    )
+    return rows, {REFRESH_HISTORY: history, REFRESH_STATE: states}
+
+
+def _at_once(work: Callable[[Path], None]) -> Callable[[Path], Work]:
+    return lambda path: partial(work, path)
+
+
+STAGES: dict[str, Callable[[Path], Work]] = {
+    "flags": _at_once(flags),
+    "planning": _at_once(plan),
+    "features": _at_once(features),
+    "mirror": _at_once(mirror),
+    "looking up": _at_once(look_up),
+    "merging": merging,
 }
+"""By name: what prepares a stage (not timed) and returns its work (timed)."""

@@ -74,11 +74,13 @@ class PastOutcomes:
 
     Attributes:
         known: Sorted ids of the entities that have an outcome, shape (entities,).
+        starts: Where each of them begins in `keys`, shape (entities,).
         keys: Sorted `position of the entity * span + day` of every outcome, shape (outcomes,).
         sums: Exclusive cumulative sums of the fixed-point outcomes, shape (outcomes + 1,).
     """
 
     known: np.ndarray
+    starts: np.ndarray
     keys: np.ndarray
     sums: np.ndarray
 
@@ -90,7 +92,9 @@ class PastOutcomes:
         order = np.argsort(keys, kind="stable")
         fixed = np.rint(outcomes[order] * _FIXED_POINT).astype(np.int64)
         sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(fixed)])
-        return cls(known, keys[order], sums)
+        keys = keys[order]
+        starts = np.searchsorted(keys, np.arange(len(known), dtype=np.int64) * _DAY_SPAN)
+        return cls(known, starts, keys, sums)
 
     def until(self, ids: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Count and fixed-point sum of each entity's outcomes up to and including a day.
@@ -102,15 +106,19 @@ class PastOutcomes:
         Returns:
             Counts (int64) and fixed-point sums (int64), both of shape (questions,).
         """
-        codes = np.searchsorted(self.known, ids)
+        counts, sums = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
         if not self.known.size:
-            return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-        is_known = self.known[np.minimum(codes, self.known.size - 1)] == ids
-        base = codes.astype(np.int64) * _DAY_SPAN
-        first = np.searchsorted(self.keys, base, side="left")
-        last = np.searchsorted(self.keys, base + (days.astype(np.int64) + _DAY_SHIFT), side="right")
-        last = np.where(is_known, np.maximum(last, first), first)
-        return last - first, self.sums[last] - self.sums[first]
+            return counts, sums
+        codes = np.searchsorted(self.known, ids)
+        # Most entities have no outcome: only the others are looked up among the outcomes.
+        asked = np.flatnonzero(self.known[np.minimum(codes, self.known.size - 1)] == ids)
+        codes = codes[asked]
+        first = self.starts[codes]
+        wanted = codes.astype(np.int64) * _DAY_SPAN + (days[asked].astype(np.int64) + _DAY_SHIFT)
+        last = np.maximum(np.searchsorted(self.keys, wanted, side="right"), first)
+        counts[asked] = last - first
+        sums[asked] = self.sums[last] - self.sums[first]
+        return counts, sums
 
 
 @dataclass(frozen=True)

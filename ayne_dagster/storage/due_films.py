@@ -26,7 +26,7 @@ films AS (
     coalesce(d.tmdb_id, x.tmdb_id) AS tmdb_id,
     CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END AS release_year,
     CASE WHEN d.tmdb_id IS NULL THEN x.release_date ELSE d.release_date END AS release_date,
-    d.popularity,
+    coalesce(x.popularity, d.popularity) AS popularity, d.imdb_id, d.etag,
     coalesce(x.first_seen_at, d.changed_at) AS known_since, x.last_seen_at
   FROM {tmdb_details} AS d FULL JOIN {discovered_movies} AS x ON x.tmdb_id = d.tmdb_id
 ),
@@ -78,8 +78,7 @@ timed AS (
   FROM candidates AS c LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
 ),
 chosen AS (
-  SELECT t.* REPLACE (coalesce(x.popularity, t.popularity) AS popularity)
-  FROM timed AS t LEFT JOIN {discovered_movies} AS x ON x.tmdb_id = t.tmdb_id
+  {chosen}
   WHERE {is_due}
 ),
 due AS (
@@ -89,17 +88,23 @@ _CANDIDATE = """is_asked AND (answered_at IS NULL OR answered_seconds + floor(
     coalesce(fixed_days, least(band_days, $frozen_days) * factor) * 86400::DOUBLE) <= $seconds)"""
 _IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
 
+# Films never asked for have no due second and come first.
 _ORDER = (
-    "due.is_answered, due.due_seconds, due.popularity DESC NULLS LAST, "
+    "due.due_seconds NULLS FIRST, due.popularity DESC NULLS LAST, "
     "due.release_date DESC NULLS LAST, due.tmdb_id"
 )
 _DUE_AT = """CASE WHEN is_answered THEN to_timestamp(due_seconds)
     ELSE date_trunc('second', least(known_since, $now)) END AS due_at"""
+_CHOSEN = {
+    Source.TMDB: "SELECT t.* FROM timed AS t",
+    Source.OMDB: "SELECT t.* REPLACE (coalesce(x.popularity, t.popularity) AS popularity) "
+    "FROM timed AS t LEFT JOIN {discovered_movies} AS x ON x.tmdb_id = t.tmdb_id",
+}
 _SHOWN = {
     Source.TMDB: f"""
-SELECT due.tmdb_id, d.imdb_id, due.release_year, due.popularity,
-  not_found_since AS tmdb_not_found_since, d.etag, {_DUE_AT}
-FROM due LEFT JOIN {{tmdb_details}} AS d ON d.tmdb_id = due.tmdb_id
+SELECT due.tmdb_id, due.imdb_id, due.release_year, due.popularity,
+  not_found_since AS tmdb_not_found_since, due.etag, {_DUE_AT}
+FROM due
 """,
     # Films can share an imdb id: the ratings belong to the one with the lowest id.
     Source.OMDB: f"""
@@ -157,7 +162,8 @@ def due_query(
         is_candidate="true" if force else _CANDIDATE,
         is_due="true" if force else _IS_DUE,
         limit="" if limit is None else f"ORDER BY {_ORDER} LIMIT $most",
-        **{name: f"{{{name}}}" for name in ("frozen_flags", "discovered_movies")},
+        chosen=_CHOSEN[source],
+        frozen_flags="{frozen_flags}",
     )
     if limit is not None:
         parameters["most"] = limit

@@ -5,17 +5,19 @@ Lives here: the statements, with table names in braces. Not here: who runs them
 """
 
 FILMS_TO_PLAN = """
-WITH films AS (
-  SELECT
-    coalesce(d.tmdb_id, x.tmdb_id) AS tmdb_id,
-    CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END AS release_year,
-    CASE WHEN d.tmdb_id IS NULL THEN x.release_date ELSE d.release_date END AS release_date,
+WITH chosen AS (
+  -- Not one FULL JOIN: it would pair all films to give those of a few years.
+  SELECT d.tmdb_id, d.release_year, d.release_date,
     coalesce(x.popularity, d.popularity) AS popularity,
     d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at
-  FROM {discovered_movies} AS x FULL JOIN {tmdb_details} AS d ON x.tmdb_id = d.tmdb_id
-),
-chosen AS (
-  SELECT * FROM films WHERE release_year IN (SELECT unnest($years))
+  FROM {tmdb_details} AS d LEFT JOIN {discovered_movies} AS x ON x.tmdb_id = d.tmdb_id
+  WHERE d.release_year IN (SELECT unnest($years))
+  UNION ALL
+  SELECT x.tmdb_id, x.release_year, x.release_date, x.popularity,
+    NULL, NULL, x.first_seen_at, x.last_seen_at
+  FROM {discovered_movies} AS x
+  WHERE x.release_year IN (SELECT unnest($years))
+    AND NOT EXISTS (SELECT 1 FROM {tmdb_details} AS d WHERE d.tmdb_id = x.tmdb_id)
 )
 SELECT c.*,
   t.answered_at AS tmdb_answered_at, t.outcome AS tmdb_outcome,

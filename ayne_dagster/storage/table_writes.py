@@ -7,15 +7,15 @@ Every identifier comes from a table contract, which allows lower-case identifier
 is a parameter or a column of the registered frame.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from ayne_dagster.domain.tables.contract import Column, OnMerge, TableContract, WriteMode
-
-_STAGED = "staged_rows"
+from ayne_dagster.domain.tables.contract import Column, TableContract, WriteMode
+from ayne_dagster.storage.merging import STAGED, clear_rows, merge_sql, rows_met
 
 
 class SchemaConflict(RuntimeError):
@@ -177,16 +177,16 @@ def write_rows(
         What changed.
     """
     ensure_table(connection, contract, qualified, stored)
-    connection.register(_STAGED, rows)
+    connection.register(STAGED, rows)
     if stored:
         report = _merge(connection, contract, rows, qualified, years)
     else:
-        connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {_STAGED}")
-        touched = _distinct(connection, contract.year_column, _STAGED)
+        connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {STAGED}")
+        touched = _distinct(connection, contract.year_column, STAGED)
         report = WriteReport(rows.num_rows, 0, 0, 0, 0, touched)
     # Not in a finally: in an aborted transaction this fails too and would hide the first error;
     # closing the connection drops the frame all the same.
-    connection.unregister(_STAGED)
+    connection.unregister(STAGED)
     return report
 
 
@@ -211,7 +211,7 @@ def delete_rows(
     Returns:
         What was deleted; the partitions touched are to be mirrored.
     """
-    connection.register(_STAGED, keys.select(list(contract.key)))
+    connection.register(STAGED, keys.select(list(contract.key)))
     matches = " AND ".join(f't."{name}" = s."{name}"' for name in contract.key)
     kept = ""
     if unless_named_in is not None:
@@ -219,9 +219,9 @@ def delete_rows(
         kept = f" AND NOT EXISTS (SELECT 1 FROM {unless_named_in} AS k WHERE {same})"
     year = f't."{contract.year_column}"' if contract.year_column else "NULL"
     deleted = connection.execute(
-        f"DELETE FROM {qualified} AS t USING {_STAGED} AS s WHERE {matches}{kept} RETURNING {year}"
+        f"DELETE FROM {qualified} AS t USING {STAGED} AS s WHERE {matches}{kept} RETURNING {year}"
     ).fetchall()
-    connection.unregister(_STAGED)
+    connection.unregister(STAGED)
     years = {row[0] for row in deleted} if contract.year_column else set()
     return WriteReport(0, 0, 0, len(deleted), 0, tuple(sorted(years)))
 
@@ -233,90 +233,36 @@ def _merge(
     qualified: str,
     years: Sequence[str] | None,
 ) -> WriteReport:
-    moved_from = _years_left(connection, contract, qualified)
-    done = connection.execute(
-        merge_sql(contract, qualified, years), list(years or ()) if _clears(contract) else []
-    ).df()
+    met = rows_met(connection, contract, qualified)
+    deleted: Counter[str] = Counter()
+    if contract.write_mode is WriteMode.REPLACE:
+        deleted = clear_rows(connection, contract, qualified, years)
+    if not met.count:
+        # Nothing to compare with: three times as fast as a MERGE that inserts.
+        connection.execute(f"INSERT INTO {qualified} BY NAME SELECT * FROM {STAGED}")
+        changed = {*_distinct(connection, contract.year_column, STAGED), *deleted}
+        return WriteReport(
+            inserted=rows.num_rows,
+            updated=0,
+            unchanged=0,
+            deleted=sum(deleted.values()),
+            moved=0,
+            touched_years=tuple(sorted(changed)) if contract.year_column else (),
+        )
+    done = connection.execute(merge_sql(contract, qualified, is_newer=not met.has_ties)).df()
     actions = done["merge_action"].value_counts().to_dict() if len(done) else {}
     inserted, updated = int(actions.get("INSERT", 0)), int(actions.get("UPDATE", 0))
     touched: set[str] = set()
-    if contract.year_column and len(done):
-        touched = {*done[contract.year_column].unique(), *(year for year, _ in moved_from)}
+    if contract.year_column and (len(done) or deleted):
+        touched = {*done[contract.year_column].unique(), *met.left, *deleted}
     return WriteReport(
         inserted=inserted,
         updated=updated,
         unchanged=rows.num_rows - inserted - updated,
-        deleted=int(actions.get("DELETE", 0)),
-        moved=sum(count for _, count in moved_from),
+        deleted=sum(deleted.values()),
+        moved=sum(met.left.values()),
         touched_years=tuple(sorted(touched)),
     )
-
-
-def merge_sql(contract: TableContract, qualified: str, years: Sequence[str] | None) -> str:
-    """The MERGE statement of a contract; years are parameters, in order."""
-    key = ", ".join(f'"{name}"' for name in contract.key)
-    branches = []
-    if contract.write_mode is not WriteMode.APPEND:
-        updates = ", ".join(
-            f'"{c.name}" = {_merged(c)}'
-            for c in contract.columns
-            if c.name not in contract.key and c.on_merge is not OnMerge.KEEP
-        )
-        if updates:
-            branches.append(f"WHEN MATCHED AND {_differs(contract)} THEN UPDATE SET {updates}")
-    branches.append("WHEN NOT MATCHED THEN INSERT BY NAME")
-    if _clears(contract):
-        inside = ""
-        if contract.year_column and years is not None:
-            inside = f' AND t."{contract.year_column}" IN ({", ".join("?" for _ in years)})'
-        branches.append(f"WHEN NOT MATCHED BY SOURCE{inside} THEN DELETE")
-    year = f', "{contract.year_column}"' if contract.year_column else ""
-    return (
-        f"MERGE INTO {qualified} AS t USING {_STAGED} AS s USING ({key}) "
-        + " ".join(branches)
-        + f" RETURNING merge_action{year}"
-    )
-
-
-def _clears(contract: TableContract) -> bool:
-    return contract.write_mode is WriteMode.REPLACE
-
-
-def _merged(column: Column) -> str:
-    if column.on_merge is OnMerge.UNION:
-        both = f'list_concat(t."{column.name}", s."{column.name}")'
-        return f"list_sort(list_distinct({both}))"
-    return f's."{column.name}"'
-
-
-def _differs(contract: TableContract) -> str:
-    """Whether a matched row is to be rewritten: something differs, and not from an older answer."""
-    compared = [c for c in contract.value_columns if c.on_merge is not OnMerge.KEEP]
-    if not compared:
-        return "false"
-    stored = ", ".join(f't."{c.name}"' for c in compared)
-    fresh = ", ".join(_merged(c) for c in compared)
-    differs = f"ROW({stored}) IS DISTINCT FROM ROW({fresh})"
-    if contract.newest_by:
-        differs += f' AND s."{contract.newest_by}" >= t."{contract.newest_by}"'
-    return differs
-
-
-def _years_left(
-    connection: duckdb.DuckDBPyConnection, contract: TableContract, qualified: str
-) -> list[tuple[str, int]]:
-    """Partitions that rows of the frame leave, with how many leave each."""
-    if contract.year_column is None or contract.year_column in contract.key:
-        return []
-    key = ", ".join(f'"{name}"' for name in contract.key)
-    year = f'"{contract.year_column}"'
-    newer = ""
-    if contract.newest_by:
-        newer = f' AND s."{contract.newest_by}" >= t."{contract.newest_by}"'
-    return connection.execute(
-        f"SELECT t.{year}, count(*) FROM {qualified} AS t JOIN {_STAGED} AS s USING ({key}) "
-        f"WHERE t.{year} <> s.{year}{newer} GROUP BY ALL"
-    ).fetchall()
 
 
 def _distinct(
