@@ -314,7 +314,10 @@ class DiscoverWalker:
         self._seen.add(window, answer)
         page = answer.value
         shown = len({movie.id for movie in page.results})
-        return PageFigures(page.total_results, page.total_pages, shown)
+        # A total from another moment may say less than the pages it names can hold, or this one
+        # shows: believed, it would settle a window whose next page was never looked at.
+        least = max(shown, (page.total_pages - 1) * PAGE_SIZE + 1 if page.total_pages > 1 else 0)
+        return PageFigures(max(page.total_results, least), page.total_pages, shown)
 
     def _pages_left(self) -> int | None:
         return None if self._max_pages is None else max(self._max_pages - self._pages, 0)
