@@ -8,6 +8,7 @@ the tables are compared with those of one undisturbed run. Beside it the same wi
 
 import multiprocessing
 import random
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -105,11 +106,10 @@ def _disturb(
     look = Look(world)
     crew = Crew(context, crash_workers.collect, world.environment)
     for kill in range(KILLS_PER_RUN):
-        instant = _INSTANTS[kill % len(_INSTANTS)]
-        victim = crew.choose_victim(instant, world, chance)
-        if victim is None:
+        killed = crew.kill_one(_INSTANTS[kill % len(_INSTANTS)], world, chance)
+        if killed is None:
             break
-        done.kills[instant] += 1
+        done.kills[killed] += 1
         done.findings.add(look.again())
     crew.finish()
     done.findings.add(look.again())
@@ -170,10 +170,13 @@ class Crew:
         for years in _RANGES:
             self._start(years)
 
-    def choose_victim(
-        self, instant: str, world: CrashWorld, chance: random.Random
-    ) -> tuple[str, str] | None:
-        """Kill a member at such an instant and put another in its place; None: all are done."""
+    def kill_one(self, instant: str, world: CrashWorld, chance: random.Random) -> str | None:
+        """Kill a member at such an instant and put another in its place.
+
+        Returns:
+            What it was doing: `at random` where nobody came to the instant in time; None where
+            all are done.
+        """
         self._note_ends()
         alive = {years: p for years, p in self.members.items() if years not in self.ended}
         if not alive:
@@ -184,11 +187,13 @@ class Crew:
         while instant != "at random" and pid is None and time.monotonic() < until:
             pid = world.process_that_is(instant, {p.pid for p in alive.values() if p.pid})
         years = next((y for y, p in alive.items() if p.pid == pid), None)
+        met = instant if years else "at random"
         years = years or chance.choice(list(alive))
         self.members[years].kill()
         self.members[years].join()
+        was_killed = self.members[years].exitcode == -signal.SIGKILL
         self._start(years)
-        return years
+        return met if was_killed else "it had just ended"
 
     def finish(self) -> None:
         """Let all come to their end; whoever failed by itself is started again, and counted."""
@@ -236,6 +241,7 @@ def _report(ours: list[Disturbed], stock: list[Disturbed], needed: int) -> Repor
     for run in stock:
         other.add(run.findings)
     kills = sum((run.kills for run in ours), Counter())
+    del kills["it had just ended"]
     by_stock = sum((run.kills for run in stock), Counter())
     stock_kills = by_stock.total()
     per_kill = sum(run.repeated for run in ours) / max(kills.total(), 1)

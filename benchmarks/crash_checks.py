@@ -122,7 +122,8 @@ def unreadable_files(folder: Path) -> int:
         if path.name.startswith("."):
             continue
         try:
-            pq.ParquetFile(path).close()
+            with pq.ParquetFile(path) as opened:
+                opened.read()
         except (pa.ArrowInvalid, OSError):
             bad += 1
     return bad

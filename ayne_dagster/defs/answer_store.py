@@ -6,13 +6,13 @@ answers are kept (`storage/response_archive.py`) and asked for (`refreshes.py`).
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
-from ayne_dagster.domain.frame_check import empty_frame
+from ayne_dagster.domain.frame_check import ContractViolation, empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.rederiving import rederived_rows
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
@@ -102,6 +102,7 @@ class AnswerStore:
         policy: When a film counts as gone.
         mirror: The Parquet mirror, if there is one; written by `mirror_now`, not with each commit.
         purpose: Who writes, for others who wait.
+        now: When it began, UTC: an answer dated long after it is a clock's mistake.
         report: What has been stored so far.
     """
 
@@ -110,6 +111,7 @@ class AnswerStore:
     policy: RefreshPolicy
     mirror: ParquetMirror | None
     purpose: str
+    now: datetime
     report: StoreReport = field(default_factory=StoreReport)
 
     def store(
@@ -134,27 +136,47 @@ class AnswerStore:
         """
         if not answers:
             return
+        try:
+            self._store(answers, rows or {}, is_rederived)
+        except ContractViolation as violation:
+            # One answer that no table takes must not keep out the others, now and in every later
+            # run that takes it over: it is looked for, and quarantined.
+            if len(answers) > 1:
+                middle = len(answers) // 2
+                self.store(answers[:middle], rows, is_rederived=is_rederived)
+                self.store(answers[middle:], rows, is_rederived=is_rederived)
+            else:
+                self._store([_refused(answers[0], violation)], {}, is_rederived)
+
+    def _store(
+        self,
+        answers: Sequence[ArchivedAnswer],
+        rows: Mapping[str, Mapping[str, Any]],
+        is_rederived: bool,
+    ) -> None:
         source, contract = self.table.source, self.table.contract
         films = self.table.films(self.queries, [answer.request_key for answer in answers])
         told = [
-            self._told(answer, film, (rows or {}).get(answer.request_key))
+            self._told(answer, film, rows.get(answer.request_key))
             for answer in answers
             for film in films.get(answer.request_key, ())
         ]
         known = self.queries.stored_rows(
             contract, [self.table.key(answer.request_key) for answer in answers]
         )
+        states = self.queries.refresh_states(source, [answer.tmdb_id for answer in told])
         refreshed = apply_answers(
             told,
             known,
-            self.queries.refresh_states(source, [answer.tmdb_id for answer in told]),
+            states,
             source=source,
             contract=contract,
             gone_after=timedelta(days=self.policy.gone_after_days),
+            now=self.now,
         )
         stored = refreshed.rows
         if is_rederived:
-            again = rederived_rows(told, known, contract=contract)
+            again = rederived_rows(told, known, states, contract=contract)
             stored = again if stored.empty else pd.concat([stored, again], ignore_index=True)
         written = write_batch(
             self.queries.warehouse,
@@ -188,22 +210,30 @@ class AnswerStore:
     def _told(
         self, answer: ArchivedAnswer, film: Mapping[str, Any], row: Mapping[str, Any] | None
     ) -> FilmAnswer:
-        """The answer as told to one film."""
-        outcome = FetchOutcome(answer.outcome)
+        """The answer as told to one film; one that can no longer be read is unusable."""
+        outcome, detail = FetchOutcome(answer.outcome), answer.detail
         if outcome is FetchOutcome.ROW:
-            if row is None:
-                row = self.table.row_of(json.loads(answer.body or ""), answer.answered_at)
-            row = self.table.complete({**row, "etag": answer.etag}, film)
-            row = {name: row.get(name) for name in self.table.contract.column_names}
+            try:
+                if row is None:
+                    row = self.table.row_of(json.loads(answer.body or ""), answer.answered_at)
+                row = self.table.complete({**row, "etag": answer.etag}, film)
+                row = {name: row.get(name) for name in self.table.contract.column_names}
+            except (ValueError, TypeError, KeyError) as error:
+                outcome, row, detail = FetchOutcome.UNUSABLE, None, f"cannot be read: {error}"
         return FilmAnswer(
             tmdb_id=film["tmdb_id"],
             imdb_id=row["imdb_id"] if row is not None else film["imdb_id"],
             outcome=outcome,
             fetched_at=answer.answered_at,
             row=row if outcome is FetchOutcome.ROW else None,
-            detail=answer.detail,
+            detail=detail,
             body=answer.body if outcome is FetchOutcome.UNUSABLE else None,
         )
+
+
+def _refused(answer: ArchivedAnswer, violation: ContractViolation) -> ArchivedAnswer:
+    """An answer whose row breaks the table's contract, as one that cannot be used."""
+    return replace(answer, outcome=FetchOutcome.UNUSABLE.value, detail=f"no row: {violation}")
 
 
 def in_commits(

@@ -58,4 +58,5 @@ class Fetching:
 
     def store(self, table: SourceTable, purpose: str) -> AnswerStore:
         """A store for one source's answers."""
-        return AnswerStore(table, self.queries, self.policy, self.mirror, purpose)
+        now = self.services.now()
+        return AnswerStore(table, self.queries, self.policy, self.mirror, purpose, now)

@@ -25,6 +25,7 @@ import pandas as pd
 from ayne_dagster.defs.answer_store import COMMIT_AT, AnswerStore, SourceTable, in_commits
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.domain.outcomes import FetchOutcome
+from ayne_dagster.redaction import redact
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.storage.response_archive import ArchivedAnswer, JournalSession, ResponseArchive
@@ -97,6 +98,12 @@ class RefreshReport:
             "deferred by": self.stopped_by or ("the run's limit" if self.left_by_limit else "-"),
         }
 
+    def not_stored(self, error: Exception) -> None:
+        """Storing failed: that ends the step, whatever a source said before."""
+        if self.failure is not None and error is not self.failure:
+            error.add_note(f"before that: {self.failure}")
+        self.failure = error
+
     def fail(self) -> NoReturn:
         """End the step with what ended the refresh.
 
@@ -158,9 +165,12 @@ def refresh(
         elif len(wanted):
             with fetching.archive.session(source) as journal:
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
-        store.make_table()
-        store.mirror_now()
-        fetching.archive.forget_old(fetching.services.now())
+        try:
+            store.make_table()
+            store.mirror_now()
+            fetching.archive.forget_old(fetching.services.now())
+        except Exception as error:  # noqa: BLE001 - raised by the asset, after what came before it
+            report.not_stored(error)
     return report
 
 
@@ -267,7 +277,9 @@ def archived(result: FetchResult) -> ArchivedAnswer:
 def _body(result: FetchResult) -> str | None:
     if result.payload is None:
         return result.raw
-    return json.dumps(result.payload, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(result.payload, separators=(",", ":"))
+    # An error of a service may repeat the address it was asked at, key and all.
+    return body if result.outcome is FetchOutcome.ROW else redact(body)
 
 
 def _ask(
@@ -282,7 +294,7 @@ def _ask(
     try:
         answers.finish(is_broken_off=report.stopped_by is not None)
     except Exception as error:  # noqa: BLE001 - the answers are on disk; the next run stores them
-        report.failure = report.failure or error
+        report.not_stored(error)
 
 
 async def _collect(

@@ -5,6 +5,7 @@ here: what is done about them (`retrying.py`, `http_client.py`) and the shape of
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,6 +86,7 @@ _TMDB_BY_CODE: dict[int, Verdict] = {
 }
 
 _EXCERPT = 120
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def classify_tmdb(
@@ -202,6 +204,9 @@ def _read_object(body: bytes) -> tuple[dict[str, Any] | None, str]:
         return None, "empty body"
     try:
         value = json.loads(body)
+        if _HALF_CHARACTER.search(body):
+            # An emoji cut in half is valid JSON and no text: no file and no table takes it.
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         return None, f"not JSON ({type(error).__name__}): {_excerpt(body)}"
     if not isinstance(value, dict):

@@ -12,13 +12,15 @@ process that was killed leaves open files behind, and whoever comes next takes t
 import logging
 import os
 import secrets
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +28,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _OPEN, _KEPT, _DAMAGED = "open-", "kept-", "damaged-"
 _SCHEMA = pa.schema(
@@ -104,24 +108,33 @@ class ResponseArchive:
     def read(self, files: Sequence[Path]) -> Iterator[ArchivedAnswer]:
         """The answers of these files, file by file; a damaged file is set aside, not read."""
         for path in files:
-            if not _is_whole(path):
-                continue
-            with pq.ParquetFile(path) as opened:
-                for batch in opened.iter_batches(batch_size=_READ_AT_ONCE):
+            table = _read_whole(path)
+            if table is not None:
+                for batch in table.to_batches(_READ_AT_ONCE):
                     yield from _answers(batch)
 
     def in_order(self, service: str) -> Iterator[ArchivedAnswer]:
         """Every answer of a service, the oldest first, each once; sorted on disk, day by day."""
         for day in sorted(self._service(service).glob("day=*")):
-            files = [
-                str(path)
-                for path in sorted(day.glob("*.parquet"))
-                if not path.name.startswith((".", _DAMAGED)) and _is_whole(path)
-            ]
-            if not files:
-                continue
-            last: tuple[str, datetime] | None = None
-            with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection:
+            try:
+                yield from self._sorted_day(day)
+            except duckdb.Error:
+                # A file whose middle is damaged looks whole from outside. Set aside, and the day
+                # from its beginning: storing an answer twice changes nothing.
+                damaged = [path for path in _files_of(day) if _read_whole(path) is None]
+                if not damaged:
+                    raise
+                yield from self._sorted_day(day)
+
+    def _sorted_day(self, day: Path) -> Iterator[ArchivedAnswer]:
+        files = [str(path) for path in _files_of(day) if _is_whole(path)]
+        if not files:
+            return
+        last: tuple[str, datetime] | None = None
+        spilled = self.folder / f".sorting.{os.getpid()}"
+        config = {"memory_limit": "1GB", "threads": 2, "temp_directory": str(spilled)}
+        try:
+            with duckdb.connect(config=config) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 reader = connection.sql(
                     f"SELECT {', '.join(_SCHEMA.names)} FROM read_parquet($files, "
@@ -134,6 +147,8 @@ class ResponseArchive:
                         if (answer.request_key, answer.answered_at) != last:
                             yield answer
                         last = (answer.request_key, answer.answered_at)
+        finally:
+            shutil.rmtree(spilled, ignore_errors=True)
 
     def settle(self, files: Sequence[Path]) -> None:
         """These files' answers stand in the warehouse: merge them, or forget them.
@@ -147,7 +162,7 @@ class ResponseArchive:
             return
         by_day: dict[Path, list[Path]] = defaultdict(list)
         for path in files:
-            if _is_whole(path):
+            if _read_whole(path) is not None:
                 by_day[path.parent].append(path)
         for day, parts in by_day.items():
             target = day / parts[0].name.replace(_OPEN, _KEPT, 1)
@@ -160,17 +175,21 @@ class ResponseArchive:
                 path.unlink(missing_ok=True)
 
     def forget_old(self, now: datetime) -> int:
-        """Remove settled answers older than `keep_days`; how many files went."""
-        if self.keep_days == 0:
-            return 0
+        """Remove settled answers older than `keep_days`, and what dead runs left; files that went.
+
+        Answers that do not stand in the warehouse yet stay, however old.
+        """
         oldest = (now.astimezone(UTC) - timedelta(days=self.keep_days)).date().isoformat()
         gone = 0
+        for lock in self.folder.glob("service=*/.*.lock"):
+            _forget_dead_session(lock)
         for day in self.folder.glob("service=*/day=*"):
             if day.name.removeprefix("day=") >= oldest:
                 continue
-            for path in day.glob(f"{_KEPT}*.parquet"):
-                path.unlink(missing_ok=True)
-                gone += 1
+            for pattern in (f"{_KEPT}*.parquet", f"{_DAMAGED}*.parquet", ".*.partial"):
+                for path in day.glob(pattern):
+                    path.unlink(missing_ok=True)
+                    gone += 1
             with suppress(OSError):
                 day.rmdir()  # stays while somebody's open files lie in it
         return gone
@@ -250,18 +269,43 @@ def _writer(path: Path) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, _SCHEMA, compression="zstd")
 
 
+def _files_of(day: Path) -> list[Path]:
+    names = (_OPEN, _KEPT)
+    return sorted(path for path in day.glob("*.parquet") if path.name.startswith(names))
+
+
 def _is_whole(path: Path) -> bool:
-    """Whether a file can be read; one that cannot is renamed so that it is met once only."""
+    """Whether a file's frame is whole; one that is not is set aside."""
+    return _unless_damaged(path, pq.read_metadata) is not None
+
+
+def _read_whole(path: Path) -> pa.Table | None:
+    """All of a file; None where it is gone, or damaged and set aside."""
+    return _unless_damaged(path, lambda one: pq.ParquetFile(one).read())
+
+
+def _unless_damaged(path: Path, read: Callable[[Path], T]) -> T | None:
+    """What reading a file gives; a damaged one is renamed, so that it is met once only.
+
+    Raises:
+        OSError: The system refuses (no rights, too many open files): that says nothing of the file.
+    """
     try:
-        pq.read_metadata(path)
+        return read(path)
     except FileNotFoundError:
-        return False
+        return None
     except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         aside = path.with_name(f"{_DAMAGED}{path.name}")
         logger.error("%s is damaged (%s); set aside as %s", path, error, aside.name)
         path.replace(aside)
-        return False
-    return True
+        return None
+
+
+def _forget_dead_session(lock: Path) -> None:
+    with suppress(Timeout), _session_lock(lock.parent, lock.name[1:].removesuffix(".lock")):
+        pass
 
 
 def _answers(batch: pa.RecordBatch) -> Iterator[ArchivedAnswer]:

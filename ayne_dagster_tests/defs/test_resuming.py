@@ -116,3 +116,28 @@ def test_an_answer_older_than_the_row_is_no_news(world: World):
     assert run.success, run.failure_words()
     for table in ("tmdb_details", "refresh_state", "refresh_history"):
         assert world.contents()[table] == before[table]
+
+
+def test_an_answer_no_table_takes_is_quarantined_and_keeps_out_no_other(world: World):
+    """It was taken over by every later run, and each failed before anything was asked."""
+    answers = list(archive_of(world).in_order("tmdb"))[:3]
+    now = datetime.now(UTC)
+    body = json.dumps({**json.loads(answers[0].body or ""), "runtime": 10**12})
+    unreadable = json.dumps({**json.loads(answers[1].body or ""), "genres": "none"})
+    with archive_of(world).session("tmdb") as journal:
+        journal.keep(
+            [
+                ArchivedAnswer(answers[0].request_key, now, "row", body=body),
+                ArchivedAnswer(answers[1].request_key, now, "row", body=unreadable),
+                ArchivedAnswer(answers[2].request_key, now, "row", body=answers[2].body),
+            ]
+        )
+    run = world.run("collect", ONE_YEAR)
+    assert run.success, run.failure_words()
+    kept = world.rows("SELECT request_key FROM quarantined_answers WHERE body IS NOT NULL")
+    taken = world.value(
+        "SELECT count(*) FROM tmdb_details WHERE fetched_at = ? AND tmdb_id = ?",
+        now, int(answers[2].request_key),
+    )  # fmt: skip
+    assert (len(kept), taken) in {(1, 1), (2, 1)}
+    assert not list(archive_of(world).folder.rglob("open-*"))

@@ -184,3 +184,11 @@ def test_a_redirect_says_where_and_what_to_check() -> None:
     found = classify_tmdb(301, {"location": "https://elsewhere.example/3"}, b"")
     assert "https://elsewhere.example/3" in (found.detail or "")
     assert "base URL" in (found.detail or "")
+
+
+def test_a_character_cut_in_half_becomes_one_that_can_be_kept() -> None:
+    """Half an emoji is valid JSON and no text: no file took it, and the film stopped every run."""
+    found = classify_tmdb(
+        200, {}, b'{"id": 1, "title": "half \\ud83d", "tagline": "\\ud83d\\ude00"}'
+    )
+    assert found.payload == {"id": 1, "title": "half ?", "tagline": "\U0001f600"}

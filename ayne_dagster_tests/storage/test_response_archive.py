@@ -1,11 +1,13 @@
 """Answers are on disk before anything is done with them, and stay readable whatever dies."""
 
+import errno
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from ayne_dagster.storage.response_archive import ArchivedAnswer, ResponseArchive
@@ -112,6 +114,45 @@ def test_a_damaged_file_is_set_aside_and_the_others_are_read(
     assert len(files(archive, "damaged-")) == 1
 
 
+def test_a_file_damaged_in_its_middle_is_set_aside_too(archive: ResponseArchive):
+    """Its frame looks whole; it stopped every later run before anything was asked."""
+    with archive.session("tmdb") as session:
+        (first,), (second,) = session.keep(answers(1, 25)), session.keep(answers(25, 30))
+        content = bytearray(first.read_bytes())
+        content[4:200] = bytes(196)
+        first.write_bytes(content)
+        read = [int(a.request_key) for a in archive.read([first, second])]
+    assert read == list(range(25, 30))
+    assert len(files(archive, "damaged-")) == 1
+
+
+def test_a_replay_goes_on_past_a_file_damaged_in_its_middle(archive: ResponseArchive):
+    with archive.session("tmdb") as session:
+        (first,), _ = session.keep(answers(1, 25)), session.keep(answers(25, 30))
+        content = bytearray(first.read_bytes())
+        content[4:200] = bytes(196)
+        first.write_bytes(content)
+    assert {a.request_key for a in archive.in_order("tmdb")} >= {"25", "26", "27", "28", "29"}
+    assert len(files(archive, "damaged-")) == 1
+
+
+def test_what_the_system_refuses_is_no_damage(
+    archive: ResponseArchive, monkeypatch: pytest.MonkeyPatch
+):
+    """With too many files open, good answers were set aside and lost."""
+    with archive.session("tmdb") as session:
+        kept = session.keep(answers(1, 3))
+
+        def refuse(_path: Path) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pq, "ParquetFile", refuse)
+            with pytest.raises(OSError, match="Too many"):
+                list(archive.read(kept))
+        assert list(archive.read(kept)) == answers(1, 3)
+
+
 def test_old_answers_go_and_answers_that_are_not_stored_yet_stay(archive: ResponseArchive):
     with archive.session("tmdb") as session:
         archive.settle(session.keep(answers(1, 2)))
@@ -127,6 +168,12 @@ def test_a_journal_only_archive_forgets_what_is_stored(tmp_path: Path):
     with archive.session("tmdb") as session:
         archive.settle(session.keep(answers(1, 2)))
     assert files(archive) == []
+
+
+def test_an_archive_that_is_switched_off_lets_go_of_what_it_held(tmp_path: Path):
+    with ResponseArchive(tmp_path).session("tmdb") as session:
+        session.archive.settle(session.keep(answers(1, 2)))
+    assert ResponseArchive(tmp_path, keep_days=0).forget_old(NOON + timedelta(days=1)) == 1
 
 
 def test_people_read_it_with_duckdb(archive: ResponseArchive):
