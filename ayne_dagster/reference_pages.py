@@ -256,6 +256,8 @@ def _limits(column: Column) -> str:
         parts.append(f"like `{column.pattern}`")
     if column.on_merge in _ON_MERGE:
         parts.append(_ON_MERGE[column.on_merge])
+    if column.keeps_known:
+        parts.append("unknown does not replace known")
     if column.is_bookkeeping:
         parts.append("no change by itself")
     return "; ".join(parts)

@@ -11,7 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from ayne_dagster.domain.fingerprints import changed_fields, stable_fields, stable_fingerprint
+from ayne_dagster.domain.fingerprints import (
+    changed_fields,
+    stable_fields,
+    stable_fingerprint,
+    with_known,
+)
 from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.quarantine import quarantined_row
@@ -188,7 +193,7 @@ class _Batch:
             raise ValueError(f"film {answer.tmdb_id}: an answer with outcome row has no row")
         moment = (key, answer.fetched_at)
         if moment not in self.compared:
-            fresh = dict(answer.row)
+            fresh = with_known(answer.row, old or {}, self.contract)
             fields = stable_fields(self.contract)
             is_newer = old is None or answer.fetched_at > old["fetched_at"]
             differing = changed_fields(fresh, old, fields) if old and is_newer else []
