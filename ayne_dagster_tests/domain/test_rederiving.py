@@ -29,7 +29,7 @@ def told(**more: Any) -> FilmAnswer:
 
 
 def again(
-    known: dict[int, dict[str, Any]], states: dict[int, dict[str, Any]], *answers: FilmAnswer
+    known: dict[int, Any], states: dict[int, Any], *answers: FilmAnswer
 ) -> list[dict[str, Any]]:
     found = rederived_rows(answers, known, states, contract=TMDB_DETAILS)
     assert list(found.columns) == TMDB_DETAILS.column_names

@@ -18,7 +18,7 @@ from ayne_dagster.domain.tables import (
 )
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.movie_queries import MovieQueries
-from ayne_dagster.storage.refresh_states import rebuild_refresh_state
+from ayne_dagster.storage.refresh_states import rebuild_refresh_state, set_back_clocks
 from ayne_dagster.storage.table_writes import delete_rows
 from ayne_dagster.storage.warehouse import Warehouse, transaction
 from ayne_dagster_tests.storage.film_rows import (
@@ -203,6 +203,21 @@ def test_a_state_from_a_clock_that_was_ahead_blocks_no_film(
     assert due(queries, source) == [1]
     plan = queries.films_to_plan(["2001"], NOW).set_index("tmdb_id")[f"{source}_answered_at"]
     assert plan.isna().to_dict() == {1: True, 2: False}
+
+
+def test_what_a_wrong_clock_stored_lets_the_next_answer_in(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """A merge keeps the later moment: the film would be asked for on every tick for years."""
+    assert set_back_clocks(warehouse, NOW) == 0
+    put(warehouse, TMDB_DETAILS, detailed(1, fetched_at=days_ago(-700)), detailed(2))
+    put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, -700), asked("tmdb", 2, -0.9))
+    assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {1, 2}
+    assert (set_back_clocks(warehouse, NOW), set_back_clocks(warehouse, NOW)) == (1, 0)
+    assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {2}
+    assert due(queries, Source.TMDB) == [1]
+    put(warehouse, TMDB_DETAILS, detailed(1, title="New", fetched_at=NOW + timedelta(hours=1)))
+    assert queries.stored_rows(TMDB_DETAILS, [1])[1]["title"] == "New"
 
 
 def test_a_withdrawn_date_moves_a_film_to_the_undated(
