@@ -256,8 +256,9 @@ def _limits(column: Column) -> str:
         parts.append(f"like `{column.pattern}`")
     if column.on_merge in _ON_MERGE:
         parts.append(_ON_MERGE[column.on_merge])
-    if column.is_bookkeeping:
-        parts.append("no change by itself")
+    flags = {"unknown does not replace known": column.keeps_known,
+             "no change by itself": column.is_bookkeeping}  # fmt: skip
+    parts += [words for words, is_so in flags.items() if is_so]
     return "; ".join(parts)
 
 

@@ -60,7 +60,7 @@ def flags(path: Path) -> None:
     warehouse = warehouse_at(path)
     writer = GroupWriter(warehouse, FROZEN_FLAGS, None, "a benchmark")
     for years in group_partitions(count_films(warehouse, _years())):
-        films = MovieQueries(warehouse).films_to_plan(years)
+        films = MovieQueries(warehouse).films_to_plan(years, _NOW)
         writer.write(years, flag_films(films, _NOW, RefreshPolicy()))
 
 

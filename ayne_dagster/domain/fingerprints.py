@@ -53,6 +53,24 @@ def changed_fields(
     return [name for name in fields if comparable(new.get(name)) != comparable(old.get(name))]
 
 
+def with_known(
+    fresh: Mapping[str, Any], stored: Mapping[str, Any], contract: TableContract
+) -> dict[str, Any]:
+    """A fresh row with the stored value wherever it says "unknown" and that is not news.
+
+    Args:
+        fresh: What a service answered.
+        stored: The row that is there.
+        contract: Their table; its columns with `keeps_known` are meant.
+    """
+    kept = {
+        column.name: stored.get(column.name)
+        for column in contract.columns
+        if column.keeps_known and fresh.get(column.name) is None
+    }
+    return {**fresh, **kept}
+
+
 def comparable(value: Any) -> Any:
     """A value in the one form in which two rows are compared: dates as ISO text, lists as lists."""
     if isinstance(value, (datetime, date)):

@@ -15,6 +15,16 @@ State = Mapping[str, Any]
 """A row of `refresh_state` as plain Python values."""
 
 
+CLOCK_TOLERANCE = timedelta(days=1)
+"""Machines differ by minutes. A state from further ahead was written by a clock that was wrong, and
+believed it would block its film until that moment has come."""
+
+
+def believed_until(now: datetime) -> datetime:
+    """The latest `answered_at` a state is believed with; films of later ones count as not asked."""
+    return now + CLOCK_TOLERANCE
+
+
 @dataclass(frozen=True)
 class StateRules:
     """The numbers of the step.
@@ -89,7 +99,10 @@ def next_state(state: State | None, answer: AnswerSeen, rules: StateRules) -> di
         if answer.source is Source.TMDB and at - since >= rules.gone_after:
             following["gone_at"] = following["gone_at"] or at
     elif answer.outcome in (FetchOutcome.ROW, FetchOutcome.UNCHANGED):
-        following |= {"not_found_since": None, "gone_at": None, "last_row_at": at}
+        following |= {"not_found_since": None, "gone_at": None}
+        if answer.outcome is FetchOutcome.ROW:
+            # Which answer the stored row was made of: "unchanged" confirms it and makes none.
+            following["last_row_at"] = at
         last = following["last_cycle_at"]
         if answer.is_change:
             following |= {"last_change_at": at, "unchanged_cycles": 0, "last_cycle_at": at}

@@ -11,7 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from ayne_dagster.domain.fingerprints import changed_fields, stable_fields, stable_fingerprint
+from ayne_dagster.domain.fingerprints import (
+    changed_fields,
+    stable_fields,
+    stable_fingerprint,
+    with_known,
+)
 from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.quarantine import quarantined_row
@@ -19,6 +24,7 @@ from ayne_dagster.domain.refresh_states import (
     AnswerSeen,
     State,
     StateRules,
+    believed_until,
     is_news,
     next_state,
 )
@@ -93,6 +99,7 @@ def apply_answers(
     contract: TableContract,
     gone_after: timedelta = StateRules.gone_after,
     cycle_after: timedelta = StateRules.cycle_after,
+    now: datetime | None = None,
 ) -> Refreshed:
     """Compare answers with the stored rows and say what is to be written.
 
@@ -108,16 +115,18 @@ def apply_answers(
         contract: The table the rows belong to.
         gone_after: Two "not found" at least so far apart set `gone_at`.
         cycle_after: Unchanged refreshes count only so far apart.
+        now: The moment of storing, UTC. What is stored from further ahead of it than clocks differ
+            is older than every answer that is not: a clock was wrong. None: all of it is believed.
 
     Returns:
         Rows, history, states and quarantined answers. Answers that are no rows leave stored rows as
         they are.
     """
-    batch = _Batch(known, states, source, contract, StateRules(gone_after, cycle_after))
+    rules = StateRules(gone_after, cycle_after)
+    latest = None if now is None else believed_until(now)
+    batch = _Batch(known, states, source, contract, rules, latest)
     for answer in sorted(answers, key=lambda answer: answer.fetched_at):
-        if answer.outcome.is_answer and is_news(
-            batch.new_states.get(answer.tmdb_id, states.get(answer.tmdb_id)), answer.fetched_at
-        ):
+        if answer.outcome.is_answer and is_news(batch.state_before(answer), answer.fetched_at):
             batch.take(answer)
     return Refreshed(
         rows=_frame(list(batch.rows.values()), contract),
@@ -138,6 +147,7 @@ class _Batch:
     source: Source
     contract: TableContract
     rules: StateRules
+    latest: datetime | None = None
     rows: dict[Any, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     new_states: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -146,6 +156,21 @@ class _Batch:
     first: int = 0
     # Films that share an imdb id share its answer: it is compared once, and all are told.
     compared: dict[tuple[Any, datetime], tuple[bool, list[str]]] = field(default_factory=dict)
+
+    def state_before(self, answer: FilmAnswer) -> State | None:
+        """The film's state an answer meets; none, where it is from ahead of the clock."""
+        state = self.new_states.get(answer.tmdb_id, self.states.get(answer.tmdb_id))
+        if state is not None and self._is_ahead_of(answer, state["answered_at"]):
+            return None
+        return state
+
+    def _is_ahead_of(self, answer: FilmAnswer, moment: datetime) -> bool:
+        """Whether a stored moment is not to be believed and the answer's is."""
+        return self.latest is not None and answer.fetched_at <= self.latest < moment
+
+    def _is_newer(self, answer: FilmAnswer, old: Mapping[str, Any]) -> bool:
+        at = old["fetched_at"]
+        return answer.fetched_at > at or self._is_ahead_of(answer, at)
 
     def take(self, answer: FilmAnswer) -> None:
         """Take one answer, newer than all before it for this film."""
@@ -158,12 +183,12 @@ class _Batch:
             if old is None:
                 # Unchanged against a row we do not have: without an etag the next answer is whole.
                 return
-            if answer.fetched_at > old["fetched_at"]:
+            if self._is_newer(answer, old):
                 self.rows[key] = {**old, "fetched_at": answer.fetched_at, **self._alive()}
         elif answer.outcome is FetchOutcome.UNUSABLE:
             self._quarantine(answer)
         state = next_state(
-            self.new_states.get(answer.tmdb_id, self.states.get(answer.tmdb_id)),
+            self.state_before(answer),
             AnswerSeen(
                 source=self.source,
                 tmdb_id=answer.tmdb_id,
@@ -188,15 +213,17 @@ class _Batch:
             raise ValueError(f"film {answer.tmdb_id}: an answer with outcome row has no row")
         moment = (key, answer.fetched_at)
         if moment not in self.compared:
-            fresh = dict(answer.row)
+            fresh = with_known(answer.row, old or {}, self.contract)
             fields = stable_fields(self.contract)
-            is_newer = old is None or answer.fetched_at > old["fetched_at"]
+            is_newer = old is None or self._is_newer(answer, old)
             differing = changed_fields(fresh, old, fields) if old and is_newer else []
             self.compared[moment] = (old is None, differing)
             if is_newer:
                 fresh["stable_fingerprint"] = stable_fingerprint(fresh, fields)
                 fresh["changed_at"] = (
-                    answer.fetched_at if old is None or differing else old["changed_at"]
+                    answer.fetched_at
+                    if old is None or differing
+                    else min(old["changed_at"], answer.fetched_at)
                 )
                 self.rows[key] = {**fresh, **self._alive()}
                 self.first += old is None

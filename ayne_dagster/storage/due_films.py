@@ -17,6 +17,7 @@ from ayne_dagster.domain.refresh_policy import (
     UNDATED_BAND,
     RefreshPolicy,
 )
+from ayne_dagster.domain.refresh_states import believed_until
 
 _STATED = {
     # Films TMDB was never asked for stand in discovered_movies only.
@@ -27,14 +28,17 @@ films AS (
     CASE WHEN d.tmdb_id IS NULL THEN x.release_year ELSE d.release_year END AS release_year,
     CASE WHEN d.tmdb_id IS NULL THEN x.release_date ELSE d.release_date END AS release_date,
     coalesce(x.popularity, d.popularity) AS popularity, d.imdb_id, d.etag,
-    coalesce(x.first_seen_at, d.changed_at) AS known_since, x.last_seen_at
+    coalesce(x.first_seen_at, d.changed_at) AS known_since, x.last_seen_at,
+    d.tmdb_id IS NOT NULL AS is_detailed
   FROM {tmdb_details} AS d FULL JOIN {discovered_movies} AS x ON x.tmdb_id = d.tmdb_id
 ),
 stated AS (
   SELECT f.*, s.answered_at, s.outcome, s.not_found_since, s.gone_at IS NOT NULL AS is_gone,
     s.gone_at IS NULL OR coalesce(f.last_seen_at > s.answered_at, false) AS is_asked
   FROM films AS f LEFT JOIN {refresh_state} AS s
-    ON s.tmdb_id = f.tmdb_id AND s.source = 'tmdb'
+    ON s.tmdb_id = f.tmdb_id AND s.source = 'tmdb' AND s.answered_at <= $believed_until
+    -- A row that was answered and is not there was lost: asked for as if for the first time.
+    AND (f.is_detailed OR s.outcome NOT IN ('row', 'unchanged'))
   WHERE f.release_year IN (SELECT unnest($years))
 )""",
     # OMDb is asked by imdb id. What it said about another id does not count, nor does a row that is
@@ -47,10 +51,12 @@ stated AS (
   FROM {tmdb_details} AS d
   LEFT JOIN (
     SELECT * FROM {refresh_state} WHERE source = 'omdb'
-      AND (last_row_at IS NULL OR imdb_id IN (SELECT imdb_id FROM {omdb_ratings}))
+      AND answered_at <= $believed_until
+      AND (outcome NOT IN ('row', 'unchanged') OR imdb_id IN (SELECT imdb_id FROM {omdb_ratings}))
   ) AS s ON s.tmdb_id = d.tmdb_id AND s.imdb_id = d.imdb_id
   LEFT JOIN {refresh_state} AS g
     ON g.tmdb_id = d.tmdb_id AND g.source = 'tmdb' AND g.gone_at IS NOT NULL
+    AND g.answered_at <= $believed_until
   WHERE d.imdb_id IS NOT NULL AND d.release_year IN (SELECT unnest($years))
 )""",
 }
@@ -144,6 +150,7 @@ def due_query(
     parameters: dict[str, Any] = {
         "years": list(years),
         "now": now,
+        "believed_until": believed_until(now),
         "today": now.astimezone(UTC).date(),
         "not_found_days": float(policy.not_found_days[source]),
         "unusable_days": float(policy.unusable_days),

@@ -9,17 +9,17 @@ WITH chosen AS (
   -- Not one FULL JOIN: it would pair all films to give those of a few years.
   SELECT d.tmdb_id, d.release_year, d.release_date,
     coalesce(x.popularity, d.popularity) AS popularity,
-    d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at
+    d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at, true AS is_detailed
   FROM {tmdb_details} AS d LEFT JOIN {discovered_movies} AS x ON x.tmdb_id = d.tmdb_id
   WHERE d.release_year IN (SELECT unnest($years))
   UNION ALL
   SELECT x.tmdb_id, x.release_year, x.release_date, x.popularity,
-    NULL, NULL, x.first_seen_at, x.last_seen_at
+    NULL, NULL, x.first_seen_at, x.last_seen_at, false
   FROM {discovered_movies} AS x
   WHERE x.release_year IN (SELECT unnest($years))
     AND NOT EXISTS (SELECT 1 FROM {tmdb_details} AS d WHERE d.tmdb_id = x.tmdb_id)
 )
-SELECT c.*,
+SELECT c.* EXCLUDE (is_detailed),
   t.answered_at AS tmdb_answered_at, t.outcome AS tmdb_outcome,
   t.not_found_since AS tmdb_not_found_since, t.gone_at AS tmdb_gone_at,
   coalesce(t.unchanged_cycles, 0) AS tmdb_unchanged_cycles,
@@ -29,12 +29,17 @@ SELECT c.*,
   r.imdb_id IS NOT NULL AS has_ratings,
   coalesce(f.is_frozen, false) AS is_frozen
 FROM chosen AS c
+-- A state says that a row was answered, and it is not there (it left when no film had its id, its
+-- table was dropped): the film is asked for as if it never was. Where the last answer was another
+-- one, that stands: asking again at once would end the same.
 LEFT JOIN {refresh_state} AS t ON t.tmdb_id = c.tmdb_id AND t.source = 'tmdb'
+  AND t.answered_at <= $believed_until
+  AND (c.is_detailed OR t.outcome NOT IN ('row', 'unchanged'))
 LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
--- An answer for another imdb id says nothing about the one the film has now, and a row that was
--- answered and is not there (it left when no film had its id) is to be asked for again.
+-- An answer for another imdb id says nothing about the one the film has now.
 LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
-  AND o.imdb_id = c.imdb_id AND (o.last_row_at IS NULL OR r.imdb_id IS NOT NULL)
+  AND o.imdb_id = c.imdb_id AND o.answered_at <= $believed_until
+  AND (r.imdb_id IS NOT NULL OR o.outcome NOT IN ('row', 'unchanged'))
 LEFT JOIN (SELECT tmdb_id, is_frozen FROM {frozen_flags} WHERE is_frozen) AS f
   ON f.tmdb_id = c.tmdb_id
 """
@@ -52,6 +57,6 @@ WHERE (d.release_year <> r.release_year OR d.tmdb_id <> r.tmdb_id)
 RATINGS_WITHOUT_FILM = """
 SELECT r.* FROM {omdb_ratings} AS r
 WHERE r.imdb_id NOT IN (SELECT imdb_id FROM {tmdb_details} WHERE imdb_id IS NOT NULL)
-  -- The film says it has another id; a film that is not there says nothing.
-  AND r.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details})
+  -- The film says it has another id; a film that is not there, or has none, says nothing.
+  AND r.tmdb_id IN (SELECT tmdb_id FROM {tmdb_details} WHERE imdb_id IS NOT NULL)
 """

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
+from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.domain.tables import ASSET_TABLES, REFRESH_STATE
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.storage.due_films import due_query
@@ -41,8 +42,12 @@ class MovieQueries:
 
     warehouse: Warehouse
 
-    def films_to_plan(self, years: Sequence[str]) -> pd.DataFrame:
+    def films_to_plan(self, years: Sequence[str], now: datetime) -> pd.DataFrame:
         """Every film known for the years, with what the refresh policy needs to know of it.
+
+        Args:
+            years: Release years.
+            now: The moment asked about, UTC; states from ahead of it are not believed.
 
         Returns:
             One row per film, in no particular order: `tmdb_id`, `release_year`, `release_date`,
@@ -52,7 +57,8 @@ class MovieQueries:
         """
         with self._reading() as (connection, tables):
             found = connection.sql(
-                FILMS_TO_PLAN.format(**tables), params={"years": list(years)}
+                FILMS_TO_PLAN.format(**tables),
+                params={"years": list(years), "believed_until": believed_until(now)},
             ).to_arrow_table()
         for name in ("release_year", *(f"{source}_outcome" for source in Source)):
             place = found.column_names.index(name)

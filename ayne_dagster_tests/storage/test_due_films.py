@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy, due_films
+from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
     FROZEN_FLAGS,
@@ -32,6 +33,8 @@ YEARS = ["2001", "2002", "undated"]
 
 _moments = st.one_of(
     st.integers(0, 400 * 86_400_000).map(lambda ms: NOW - timedelta(milliseconds=ms)),
+    # A clock that was ahead, by more than is believed and by just as much.
+    st.sampled_from([400, 1 + 1 / 86_400, 1]).map(lambda days: NOW + timedelta(days=days)),
     # Intervals of the policy, to the second: where a wrong comparison would show.
     st.sampled_from([1, 5, 7, 15, 30, 90, 150, 180]).map(lambda days: NOW - timedelta(days=days)),
 )
@@ -131,7 +134,8 @@ def same_answer(
             frame = pd.DataFrame(stored, columns=table.column_names, dtype=object)
             connection.register(table.name, check_frame(frame, table))
         names = {name: name for name in TABLES}
-        plain = connection.execute(FILMS_TO_PLAN.format(**names), {"years": YEARS}).df()
+        asked = {"years": YEARS, "believed_until": believed_until(now)}
+        plain = connection.execute(FILMS_TO_PLAN.format(**names), asked).df()
         expected = due_films(plain, source, now, policy)
         for limit in (None, 2):
             sql, parameters = due_query(source, YEARS, now, policy, limit=limit)

@@ -43,7 +43,7 @@ def due(queries: MovieQueries, source: Source, *years: str) -> list[int]:
 
 
 def plan_of(queries: MovieQueries, number: int) -> dict[str, Any]:
-    films = queries.films_to_plan(["2001", "2002"])
+    films = queries.films_to_plan(["2001", "2002"], NOW)
     [film] = films[films["tmdb_id"] == number].to_dict("records")
     return {str(name): value for name, value in film.items()}
 
@@ -162,6 +162,7 @@ def test_the_order_of_work_is_never_fetched_then_overdue_then_popular(
         warehouse, DISCOVERED_MOVIES,
         discovered(1, popularity=1.0), discovered(2, popularity=9.0), discovered(3), discovered(4),
     )  # fmt: skip
+    put(warehouse, TMDB_DETAILS, detailed(3), detailed(4))
     put(warehouse, REFRESH_HISTORY, asked("tmdb", 3, 100), asked("tmdb", 4, 300))
     assert due(queries, Source.TMDB) == [2, 1, 4, 3]
     assert len(queries.due(Source.TMDB, ["2001"], NOW, POLICY, limit=3)) == 3

@@ -18,7 +18,7 @@ from ayne_dagster.domain.tables import (
 )
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.movie_queries import MovieQueries
-from ayne_dagster.storage.refresh_states import rebuild_refresh_state
+from ayne_dagster.storage.refresh_states import rebuild_refresh_state, set_back_clocks
 from ayne_dagster.storage.table_writes import delete_rows
 from ayne_dagster.storage.warehouse import Warehouse, transaction
 from ayne_dagster_tests.storage.film_rows import (
@@ -150,6 +150,76 @@ def test_an_id_that_returns_after_its_ratings_left_is_asked_for_again(
     assert due(queries, Source.OMDB) == [1]
 
 
+def test_ratings_stay_while_their_film_says_no_id_at_all(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """TMDB answered `imdb_id: null` once, and good ratings left."""
+    put(warehouse, OMDB_RATINGS, rated(1), rated(2))
+    put(warehouse, TMDB_DETAILS, detailed(1, imdb_id=None), detailed(2, imdb_id="tt7777777"))
+    assert [row["tmdb_id"] for row in queries.ratings_without_film()] == [2]
+
+
+def test_films_whose_table_was_dropped_are_asked_for_again(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """Drop the table and materialize again: nothing was due, for all had been answered."""
+    put(warehouse, DISCOVERED_MOVIES, *(discovered(n) for n in (1, 2, 3, 4)))
+    put(warehouse, TMDB_DETAILS, *(detailed(n) for n in (1, 2, 3)))
+    put(
+        warehouse, REFRESH_HISTORY,
+        asked("tmdb", 1, 1), asked("tmdb", 2, 3), asked("tmdb", 2, 1, "unchanged"),
+        # Not there when asked last: asked again a day after that, not on every tick.
+        asked("tmdb", 3, 3), asked("tmdb", 3, 0.5, "not_found"),
+        asked("tmdb", 4, 0.5, "not_found"),
+    )  # fmt: skip
+    assert due(queries, Source.TMDB) == []
+    with warehouse.writing("a test") as connection:
+        connection.execute(f"DROP TABLE {warehouse.qualified(TMDB_DETAILS.name)}")
+    assert sorted(due(queries, Source.TMDB)) == [1, 2]
+    plan = queries.films_to_plan(["2001"], NOW).set_index("tmdb_id")["tmdb_answered_at"]
+    assert plan.isna().to_dict() == {1: True, 2: True, 3: False, 4: False}
+
+
+def test_ratings_that_left_and_are_not_found_wait_like_others(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """They would be asked for on every tick: no answer could bring the row back."""
+    put(warehouse, TMDB_DETAILS, detailed(1), detailed(2))
+    put(
+        warehouse, REFRESH_HISTORY,
+        asked("omdb", 1, 9), asked("omdb", 1, 1, "not_found"),
+        asked("omdb", 2, 99), asked("omdb", 2, 31, "not_found"),
+    )  # fmt: skip
+    assert due(queries, Source.OMDB) == [2]
+
+
+@pytest.mark.parametrize("source", Source)
+def test_a_state_from_a_clock_that_was_ahead_blocks_no_film(
+    warehouse: Warehouse, queries: MovieQueries, source: Source
+) -> None:
+    put(warehouse, TMDB_DETAILS, detailed(1), detailed(2))
+    put(warehouse, OMDB_RATINGS, rated(1), rated(2))
+    put(warehouse, REFRESH_HISTORY, asked(source, 1, -700), asked(source, 2, -0.9))
+    assert due(queries, source) == [1]
+    plan = queries.films_to_plan(["2001"], NOW).set_index("tmdb_id")[f"{source}_answered_at"]
+    assert plan.isna().to_dict() == {1: True, 2: False}
+
+
+def test_what_a_wrong_clock_stored_lets_the_next_answer_in(
+    warehouse: Warehouse, queries: MovieQueries
+) -> None:
+    """A merge keeps the later moment: the film would be asked for on every tick for years."""
+    assert set_back_clocks(warehouse, NOW) == 0
+    put(warehouse, TMDB_DETAILS, detailed(1, fetched_at=days_ago(-700)), detailed(2))
+    put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, -700), asked("tmdb", 2, -0.9))
+    assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {1, 2}
+    assert (set_back_clocks(warehouse, NOW), set_back_clocks(warehouse, NOW)) == (1, 0)
+    assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {2}
+    assert due(queries, Source.TMDB) == [1]
+    put(warehouse, TMDB_DETAILS, detailed(1, title="New", fetched_at=NOW + timedelta(hours=1)))
+    assert queries.stored_rows(TMDB_DETAILS, [1])[1]["title"] == "New"
+
+
 def test_a_withdrawn_date_moves_a_film_to_the_undated(
     warehouse: Warehouse, queries: MovieQueries
 ) -> None:
@@ -159,8 +229,8 @@ def test_a_withdrawn_date_moves_a_film_to_the_undated(
     moved = detailed(1, "undated", release_date=None, fetched_at=NOW + timedelta(days=1))
     put(warehouse, TMDB_DETAILS, moved)
     assert warehouse.rows("SELECT release_year FROM tmdb_details") == [{"release_year": "undated"}]
-    assert queries.films_to_plan(["2001"]).empty
-    assert queries.films_to_plan(["undated"])["tmdb_id"].tolist() == [1]
+    assert queries.films_to_plan(["2001"], NOW).empty
+    assert queries.films_to_plan(["undated"], NOW)["tmdb_id"].tolist() == [1]
     assert [row["release_year"] for row in queries.ratings_to_rehome(["2001"])] == ["undated"]
     assert queries.films_known(Source.TMDB, ["2001"]) == 0
     assert queries.films_known(Source.TMDB, ["2001", "undated"]) == 1

@@ -44,7 +44,7 @@ def frozen_flags(
     written = group_writer(context, queries, settings, FROZEN_FLAGS)
     figures = FlagFigures()
     for years in year_groups(queries, context.partition_keys):
-        flags = flag_films(queries.films_to_plan(years), now, policy)
+        flags = flag_films(queries.films_to_plan(years, now), now, policy)
         written.write(years, flags)
         figures += FlagFigures.of(flags, now)
     add_partition_row_counts(context, context.asset_key, written.rows)

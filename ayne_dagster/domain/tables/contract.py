@@ -63,6 +63,9 @@ class Column:
         one_of: The only values allowed, where there are few.
         pattern: Regular expression the whole text must match.
         on_merge: What a merge does with the old value.
+        keeps_known: Unknown does not replace known: a service that has lost a figure for a while
+            (N/A, 0, null) takes nothing away. Never for a list, and not for what a service can
+            withdraw on purpose, such as a release date.
         is_bookkeeping: Says when a row was made, not what it is: a replace whose rows differ only
             here changes nothing.
         default: What rows have that were stored before the column existed; a column that is not
@@ -78,6 +81,7 @@ class Column:
     one_of: tuple[str, ...] = ()
     pattern: str | None = None
     on_merge: OnMerge = OnMerge.REPLACE
+    keeps_known: bool = False
     is_bookkeeping: bool = False
     default: str | int | float | bool | tuple[str | int, ...] | None = None
 
@@ -86,6 +90,8 @@ class Column:
             raise ValueError(f"column name {self.name!r} is not a lower-case identifier")
         if self.on_merge is OnMerge.UNION and not self.type.value.endswith("[]"):
             raise ValueError(f"column {self.name!r}: only lists can be united")
+        if self.keeps_known and not self.nullable:
+            raise ValueError(f"column {self.name!r}: what is never unknown has nothing to keep")
 
 
 @dataclass(frozen=True)

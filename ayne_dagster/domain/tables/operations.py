@@ -89,7 +89,7 @@ REFRESH_STATE = TableContract(
             T.TIMESTAMPTZ,
             "When TMDB had no such film for the second time; NULL: it has it, or may.",
         ),
-        Column("last_row_at", T.TIMESTAMPTZ, "When the source last had the film."),
+        Column("last_row_at", T.TIMESTAMPTZ, "When the source last gave a whole row."),
         Column("last_change_at", T.TIMESTAMPTZ, "When a stable field last changed."),
         Column(
             "unchanged_cycles",
