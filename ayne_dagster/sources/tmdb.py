@@ -165,8 +165,10 @@ class TmdbClient:
         if answer.value.results:
             return answer
         again = await self._http.ask(LIST_PATHS[list_name], params, MoviePage)
-        pages = again.value.total_pages
-        if not again.value.results and (number == 1 or number <= pages):
+        pages, films = again.value.total_pages, again.value.total_results
+        # A list of no films is one when it says so twice; one with a page before this is not.
+        is_believed = films == 0 if number == 1 else films > 0 and number > pages
+        if not again.value.results and not is_believed:
             words = f"list {list_name}: page {number} of {pages} came without films, twice"
             error = UnusableAnswer(SERVICE, words)
             error.tries, error.payload = answer.tries + again.tries, again.payload

@@ -211,6 +211,17 @@ def test_a_list_with_a_page_missing_is_no_shorter_list(pages: list[httpx.Respons
     assert (raised.value.tries, len(asked)) == (2, len(pages) + 1)
 
 
+def test_a_list_of_no_films_is_one_when_it_says_so_twice() -> None:
+    """A small sandbox has no film that is upcoming."""
+    body = {"page": 1, "results": [], "total_pages": 1, "total_results": 0}
+    transport, asked = script(json_answer(body))
+    assert with_client(transport, lambda tmdb: tmdb.movie_list("upcoming", 3)) == []
+    assert len(asked) == 2
+    transport, _ = script(page(1, 5), json_answer(body))
+    with pytest.raises(UnusableAnswer):
+        with_client(transport, lambda tmdb: tmdb.movie_list("upcoming", 3))
+
+
 def test_a_list_that_became_shorter_meanwhile_ends() -> None:
     transport, _ = script(page(1, 5), page(2, total=1))
     assert len(with_client(transport, lambda tmdb: tmdb.movie_list("popular", 3))) == 1
