@@ -126,6 +126,11 @@ class DiscoverWalker:
         first = await self._page(window, 1, sort_by)
         if first is None:
             raise RuntimeError("a walk without its first page")
+        if first.total_results == 0:
+            # A service in trouble has said 0 of a year full of films, and a walk is believed for
+            # weeks. The same page again takes nothing from the pages allowed.
+            self._pages -= 1
+            first = await self._page(window, 1, sort_by) or first
         if is_capped:
             self._windows = 1
             missing = await self._read(window, first, sort_by) - self._seen.count(window)

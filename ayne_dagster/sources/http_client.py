@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
 
+_DEADLINE_FACTOR = 3
 USER_AGENT = "ayne-dagster/0.1 (python-httpx)"
 _FAILURES: dict[Verdict, type[SourceError]] = {
     Verdict.UNCHANGED: NotModified,
@@ -102,7 +103,8 @@ class ServiceClient:
         budget: Asked before every send, retries included; closed with the client.
         now: Clock, UTC.
         max_connections: Most requests under way at once in this process.
-        timeout_seconds: For connecting, and for each silence while reading.
+        timeout_seconds: For connecting, and for each silence while reading; a whole request may
+            take three times as long, so that an answer that drips in keeps no place for ever.
         policy: How stubborn.
         transport: Replaces the network in tests.
         sleep: Replaces `asyncio.sleep` between tries in tests.
@@ -139,6 +141,7 @@ class ServiceClient:
         self._sleep = sleep or asyncio.sleep
         self._jitter = random.Random(seed)  # noqa: S311 - spreads retries, guards nothing
         self._breaker = CircuitBreaker(rest=breaker_rest, now=now)
+        self._deadline_seconds = _DEADLINE_FACTOR * timeout_seconds
         self._under_way = asyncio.Semaphore(max_connections)
         limits = httpx.Limits(max_connections=max_connections)
         self._http = httpx.AsyncClient(
@@ -225,7 +228,11 @@ class ServiceClient:
         validator = {} if etag is None else {"If-None-Match": etag}
         async with self._under_way, self._budget.turn(self.service) as turn:
             try:
-                response = await self._http.get(path, params=dict(params), headers=validator)
+                async with asyncio.timeout(self._deadline_seconds):
+                    response = await self._http.get(path, params=dict(params), headers=validator)
+            except TimeoutError:
+                words = f"no whole answer within {self._deadline_seconds:g} s"
+                return Attempt(Classification(Verdict.UNAVAILABLE, words), turn.day)
             except httpx.DecodingError as error:
                 words = f"damaged encoding: {error}"
                 damage = Classification(Verdict.UNUSABLE, words, is_damaged=True)

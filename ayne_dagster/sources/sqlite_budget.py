@@ -6,15 +6,17 @@ is (`request_budget.py`), who is next (`budget_rules.py`), how the file is opene
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
 from ayne_dagster.sources import budget_rules as rules
 from ayne_dagster.sources.budget_rules import Asker, Pace
+from ayne_dagster.sources.failures import LedgerUnusable
 from ayne_dagster.sources.request_budget import BudgetStatus, ServiceLimits, Turn
 from ayne_dagster.sources.sqlite_ledger import Ledger
-from ayne_dagster.sources.waiting_line import SharedBudget
+from ayne_dagster.sources.waiting_line import Busy, SharedBudget
 
 
 class SqliteRequestBudget(SharedBudget):
@@ -45,8 +47,17 @@ class SqliteRequestBudget(SharedBudget):
         self._now = now
 
     def _ask(self, service: str, is_patient: bool) -> Turn | float:
+        with self._alone(is_patient):
+            answer = self._decide(service, is_patient)
+            # Only now is the place written: one counted before could be held for ever.
+            if isinstance(answer, Turn):
+                self._held[service] += 1
+            return answer
+
+    def _decide(self, service: str, is_patient: bool) -> Turn | float:
+        """The transaction of `_ask`."""
         limits, holder = self._limits[service], self._me
-        with self._ledger.transaction(self._lock, is_patient) as ledger:
+        with self._ledger.transaction(is_patient) as ledger:
             now = self._now().timestamp()
             day = rules.utc_day(now)
             used, is_over = self._used(ledger, service, day)
@@ -74,23 +85,29 @@ class SqliteRequestBudget(SharedBudget):
                 ledger, service, Pace(max(pace.next_send_at, now) + interval, pace.paused_until)
             )
             _keep_asker(ledger, service, holder, Asker(me.places + 1), now)
-            self._held[service] += 1
             return Turn(day)
 
     def _tell(self, service: str, returned: int, is_patient: bool) -> None:
-        holder = self._me
-        with self._ledger.transaction(self._lock, is_patient) as ledger:
-            now = self._now().timestamp()
-            self._held[service] = max(0, self._held[service] - returned)
-            ledger.execute(
-                "insert into askers (service, holder, places, lives_until) values (?, ?, ?, ?) "
-                "on conflict do update set places = excluded.places, "
-                "lives_until = excluded.lives_until",
-                (service, holder, self._held[service], now + rules.LEASE_SECONDS),
-            )
+        with self._alone(is_patient):
+            holder = self._me
+            left = max(0, self._held[service] - returned)
+            try:
+                with self._ledger.transaction(is_patient) as ledger:
+                    now = self._now().timestamp()
+                    ledger.execute(
+                        "insert into askers (service, holder, places, lives_until) "
+                        "values (?, ?, ?, ?) on conflict do update set "
+                        "places = excluded.places, lives_until = excluded.lives_until",
+                        (service, holder, left, now + rules.LEASE_SECONDS),
+                    )
+            except LedgerUnusable:
+                # The request is over all the same; what is told next says so.
+                self._held[service] = left
+                raise
+            self._held[service] = left
 
     def _pause(self, service: str, seconds: float, is_patient: bool) -> None:
-        with self._ledger.transaction(self._lock, is_patient) as ledger:
+        with self._alone(is_patient), self._ledger.transaction(is_patient) as ledger:
             now = self._now().timestamp()
             pace = _pace(ledger, service).plausible(self._limits[service], now)
             until = now + min(seconds, rules.LONGEST_PAUSE_SECONDS)
@@ -98,7 +115,7 @@ class SqliteRequestBudget(SharedBudget):
             _keep_pace(ledger, service, pace)
 
     def _mark_over(self, service: str, day: date, is_patient: bool) -> None:
-        with self._ledger.transaction(self._lock, is_patient) as ledger:
+        with self._alone(is_patient), self._ledger.transaction(is_patient) as ledger:
             ledger.execute(
                 "insert into used (service, key_hash, day, is_over) values (?, ?, ?, 1) "
                 "on conflict do update set is_over = 1",
@@ -107,7 +124,7 @@ class SqliteRequestBudget(SharedBudget):
 
     def _read(self, service: str, now: datetime | None) -> BudgetStatus:
         moment = (now or self._now()).timestamp()
-        with self._ledger.transaction(self._lock, is_patient=True) as ledger:
+        with self._lock, self._ledger.transaction(is_patient=True) as ledger:
             used, is_over = self._used(ledger, service, rules.utc_day(moment))
             return rules.status_of(
                 service,
@@ -123,6 +140,20 @@ class SqliteRequestBudget(SharedBudget):
 
     def _let_go(self) -> None:
         self._ledger.close()
+
+    @contextmanager
+    def _alone(self, is_patient: bool) -> Iterator[None]:
+        """Hold the lock: threads share the connection and the places.
+
+        Raises:
+            Busy: Another thread holds it, and not to be waited for.
+        """
+        if not self._lock.acquire(blocking=is_patient):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _used(self, ledger: sqlite3.Connection, service: str, day: date) -> tuple[int, bool]:
         rows = ledger.execute(

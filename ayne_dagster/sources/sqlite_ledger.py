@@ -6,7 +6,6 @@ into it (`sqlite_budget.py`).
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,34 +64,34 @@ class Ledger:
         self._owner_pid = 0
 
     @contextmanager
-    def transaction(self, lock: threading.Lock, is_patient: bool) -> Iterator[sqlite3.Connection]:
+    def transaction(self, is_patient: bool) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the file from its first read to its end.
 
+        Threads share the connection: one transaction at a time is the caller's part.
+
         Args:
-            lock: Held meanwhile: threads share the connection.
             is_patient: Wait while another holds the file.
 
         Raises:
             Busy: Another holds it, and not to be waited for.
-            LedgerUnusable: The file is damaged, cannot be opened, or stays locked.
+            LedgerUnusable: The file is damaged, cannot be opened or written, or stays locked;
+                nothing of the transaction is in it then.
         """
-        if not lock.acquire(blocking=is_patient):
-            raise Busy
         try:
             ledger = self._open()
             _when_free("begin immediate", ledger, is_patient)
             try:
                 yield ledger
+                ledger.execute("commit")
             except BaseException:
-                ledger.execute("rollback")
+                # SQLite ends some failed transactions itself, and leaves others open.
+                if ledger.in_transaction:
+                    ledger.execute("rollback")
                 raise
-            ledger.execute("commit")
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         except OSError as error:
             raise LedgerUnusable(f"request ledger {self._path}: {error}; {_FOLDER}") from error
-        finally:
-            lock.release()
 
     def close(self) -> None:
         """Let go of the file; a parent's connection is left to the parent."""

@@ -137,14 +137,14 @@ class TmdbClient:
 
         Raises:
             ValueError: No such list.
+            UnusableAnswer: A page that should have films had none, twice.
             SourceError: A page failed; the list is then unknown, not shorter.
         """
         if list_name not in LIST_PATHS:
             raise ValueError(f"no list {list_name!r}; there are {', '.join(LIST_PATHS)}")
         rows: dict[int, dict[str, Any]] = {}
         for number in range(1, min(pages, _LAST_PAGE) + 1):
-            params = {"language": self._language, "page": number}
-            answer = await self._http.ask(LIST_PATHS[list_name], params, MoviePage)
+            answer = await self._list_page(list_name, number)
             known = len(rows)
             for movie in answer.value.results:
                 if movie.id not in rows:
@@ -157,6 +157,23 @@ class TmdbClient:
             if len(rows) == known or number >= answer.value.total_pages:
                 break
         return list(rows.values())
+
+    async def _list_page(self, list_name: str, number: int) -> Answer[MoviePage]:
+        """A page of a list; one without films, which TMDB is known to send, is asked for again."""
+        params = {"language": self._language, "page": number}
+        answer = await self._http.ask(LIST_PATHS[list_name], params, MoviePage)
+        if answer.value.results:
+            return answer
+        again = await self._http.ask(LIST_PATHS[list_name], params, MoviePage)
+        pages, films = again.value.total_pages, again.value.total_results
+        # A list of no films is one when it says so twice; one with a page before this is not.
+        is_believed = films == 0 if number == 1 else films > 0 and number > pages
+        if not again.value.results and not is_believed:
+            words = f"list {list_name}: page {number} of {pages} came without films, twice"
+            error = UnusableAnswer(SERVICE, words)
+            error.tries, error.payload = answer.tries + again.tries, again.payload
+            raise error
+        return again
 
     async def discover_year(
         self, year: int, *, min_votes: int = 0, max_pages: int | None = None, **limits: Any

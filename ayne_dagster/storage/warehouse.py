@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,8 +200,12 @@ class Warehouse:
             )
             yield
         finally:
-            holder_path.unlink(missing_ok=True)
-            lock.release()
+            # The name is for people: where it cannot be taken away, the lock goes all the same.
+            try:
+                with suppress(OSError):
+                    holder_path.unlink(missing_ok=True)
+            finally:
+                lock.release()
 
     def _open(self, *, read_only: bool, deadline: float) -> AttachedFile:
         return _patiently(

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +67,12 @@ class YearTurns:
             holder.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
             yield
         finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+            # The name is for people: where it cannot be taken away, the lock goes all the same.
+            try:
+                with suppress(OSError):
+                    holder.unlink(missing_ok=True)
+            finally:
+                lock.release()
 
 
 def _described(holder: Path) -> str:

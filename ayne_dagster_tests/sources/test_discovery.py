@@ -25,6 +25,7 @@ class FakeDiscover:
         self.films = films
         self.asked: list[dict[str, str]] = []
         self.broken_page: int | None = None
+        self.empty_answers = 0
         self.hidden_once: set[int] = set()
         self.answers: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = {}
 
@@ -36,7 +37,7 @@ class FakeDiscover:
         assert "region" not in params
         if page == self.broken_page:
             return json_answer({"success": False, "status_code": 11}, 500)
-        found = self.found(params)
+        found = [] if len(self.asked) <= self.empty_answers else self.found(params)
         shown = found[20 * (page - 1) : 20 * page]
         hidden = [film for film in shown if film["id"] in self.hidden_once]
         for film in hidden:  # moved to a page that was already read: its neighbour comes twice
@@ -143,9 +144,20 @@ def test_a_full_page_is_not_taken_for_everything() -> None:
     assert ids(walk(OneTooFew(spread(21)))) == set(range(1, 22))
 
 
-def test_an_empty_year_is_one_request() -> None:
-    found = walk(FakeDiscover([]))
-    assert (found.rows, found.requests, found.films_reported) == ([], 1, 0)
+@pytest.mark.parametrize("max_pages", [None, 1])
+def test_an_empty_year_is_believed_when_it_says_so_twice(max_pages: int | None) -> None:
+    found = walk(FakeDiscover([]), max_pages=max_pages)
+    assert (found.rows, found.requests, found.films_reported) == ([], 2, 0)
+    assert not found.is_truncated
+
+
+@pytest.mark.parametrize("max_pages", [None, 1])
+def test_a_year_that_came_empty_once_is_walked(max_pages: int | None) -> None:
+    """One empty answer, and the year was not looked at for a month."""
+    service = FakeDiscover(spread(15))
+    service.empty_answers = 1
+    found = walk(service, max_pages=max_pages)
+    assert (ids(found), found.requests, found.gap) == (set(range(1, 16)), 2, 0)
 
 
 def test_a_window_too_large_is_halved_until_every_part_can_be_seen() -> None:

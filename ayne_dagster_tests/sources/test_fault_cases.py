@@ -27,6 +27,7 @@ from ayne_dagster.sources.failures import (
     QuotaExhausted,
     ServiceUnavailable,
     SourceError,
+    UnusableAnswer,
 )
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.sources.omdb import OmdbClient
@@ -244,6 +245,13 @@ def test_a_list_that_drifts_has_each_film_once(catalogue: Catalogue) -> None:
     rows = asking.tmdb(lambda tmdb: tmdb.movie_list("popular", 3))
     ids = [row["tmdb_id"] for row in rows]
     assert len(ids) == len(set(ids)) > 50
+
+
+def test_a_list_with_empty_pages_is_no_list(catalogue: Catalogue) -> None:
+    asking = Asking(catalogue, {"case": 11, "kinds": ["empty"]})
+    with pytest.raises(UnusableAnswer, match="without films, twice"):
+        asking.tmdb(lambda tmdb: tmdb.movie_list("popular", 3))
+    assert len(asking.network.asked) == 2
 
 
 def test_a_film_is_unchanged_for_who_asks_with_its_validator(

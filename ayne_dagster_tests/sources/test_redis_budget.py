@@ -1,8 +1,12 @@
 """The budget in Redis: its clock, its failures, and that its password stays secret."""
 
 import asyncio
+import select
+import socket
 import sys
+import threading
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -68,3 +72,56 @@ def test_without_the_package_it_names_the_extra(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "redis.exceptions", None)
     with pytest.raises(LedgerUnusable, match="extra `redis`"):
         send(RedisRequestBudget(SecretStr("redis://127.0.0.1:1"), LIMITS))
+
+
+class LosesAnswers:
+    """Hands everything on to Redis, and hangs up on each answer to a script, which ran."""
+
+    def __init__(self, url: str) -> None:
+        self._there = urlsplit(url)
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = url.replace(f":{self._there.port}", f":{self._server.getsockname()[1]}")
+        self.scripts = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self._there.port or 0)) as redis:
+                self._hand_on(client, redis)
+
+    def _hand_on(self, client: socket.socket, redis: socket.socket) -> None:
+        is_script = False
+        while True:
+            for side in select.select([client, redis], [], [])[0]:
+                data = side.recv(65536)
+                if not data or (is_script and side is redis):
+                    return
+                if side is client:
+                    is_script = b"EVALSHA" in data
+                    self.scripts += is_script
+                (redis if side is client else client).sendall(data)
+
+
+def test_a_question_whose_answer_was_lost_is_not_asked_again(empty_redis: str) -> None:
+    """The client's own retries counted one request several times, a place for each."""
+    direct = RedisRequestBudget(SecretStr(empty_redis), LIMITS)
+    send(direct)
+    loses = LosesAnswers(empty_redis)
+    try:
+        with pytest.raises(LedgerUnusable, match="check that it runs"):
+            send(RedisRequestBudget(SecretStr(loses.url), LIMITS))
+    finally:
+        loses.close()
+    assert loses.scripts == 1
+    assert direct.left_today("omdb") == 8
+    direct.close()

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -168,3 +169,41 @@ def test_a_turn_nobody_waits_for_any_more_gives_its_place_back(budgets: Budgets)
     other.close()
     assert budget.status(NOON)[0].places_in_use == 0
     send(budget)
+
+
+def test_a_turn_whose_commit_failed_holds_no_place(budgets: Budgets) -> None:
+    """The place was counted before: with each failure one less could be used, until none was."""
+    budget = budgets.make(places=1, quota=9)
+    send(budget)
+    assert isinstance(budget, SqliteRequestBudget)
+    ledger = budget._ledger._open()
+    ledger.execute("pragma foreign_keys = on")
+    ledger.execute("create table parent (id integer primary key)")
+    ledger.execute("create table child (id references parent deferrable initially deferred)")
+    ledger.execute(
+        "create trigger late after update on used begin insert into child values (1); end"
+    )
+    for _ in range(2):
+        with pytest.raises(LedgerUnusable, match="FOREIGN KEY"):
+            send(budget)
+    ledger.execute("drop trigger late")
+    assert budget.status(NOON)[0].places_in_use == 0
+    send(budget)
+    assert budget.left_today("omdb") == 7
+
+
+def test_a_place_is_free_although_giving_it_back_could_not_be_written(budgets: Budgets) -> None:
+    """It stayed in the count of the process, which renewed its lease for ever."""
+    budget = budgets.make(places=1, quota=9)
+
+    async def held_when_the_file_fails() -> None:
+        async with budget.turn("omdb"):
+            ledger = budget._ledger._open()  # type: ignore[attr-defined]
+            ledger.execute("pragma query_only = on")
+        ledger.execute("pragma query_only = off")
+        budgets.clock.time += timedelta(seconds=1)
+        async with budget.turn("omdb"):
+            pass
+
+    asyncio.run(held_when_the_file_fails())
+    assert budget.status(NOON)[0].places_in_use == 0

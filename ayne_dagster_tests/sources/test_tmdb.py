@@ -11,7 +11,12 @@ from pydantic import SecretStr
 
 from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.domain.tables import MOVIE_LISTS, TMDB_DETAILS
-from ayne_dagster.sources.failures import BadCredential, InvalidRequest, ServiceUnavailable
+from ayne_dagster.sources.failures import (
+    BadCredential,
+    InvalidRequest,
+    ServiceUnavailable,
+    UnusableAnswer,
+)
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.sources.tmdb import LIST_PATHS, TmdbClient, row_of
 from ayne_dagster_tests.sources.fakes import (
@@ -188,6 +193,38 @@ def test_a_list_is_read_no_further_than_it_goes() -> None:
     transport, asked = script(page(1, 1, 2, total=1))
     with_client(transport, lambda tmdb: tmdb.movie_list("upcoming", 50))
     assert len(asked) == 1
+
+
+def test_a_page_of_a_list_that_came_empty_is_asked_for_again() -> None:
+    transport, asked = script(page(1, 5), page(2), page(2, 6), page(3, 7, total=3))
+    rows = with_client(transport, lambda tmdb: tmdb.movie_list("popular", 3))
+    assert [one["tmdb_id"] for one in rows] == [5, 6, 7]
+    assert [one.url.params["page"] for one in asked] == ["1", "2", "2", "3"]
+
+
+@pytest.mark.parametrize("pages", [[page(1, total=1)], [page(1, 5), page(2)]])
+def test_a_list_with_a_page_missing_is_no_shorter_list(pages: list[httpx.Response]) -> None:
+    """It replaced the whole list that was stored."""
+    transport, asked = script(*pages)
+    with pytest.raises(UnusableAnswer, match="without films, twice") as raised:
+        with_client(transport, lambda tmdb: tmdb.movie_list("popular", 3))
+    assert (raised.value.tries, len(asked)) == (2, len(pages) + 1)
+
+
+def test_a_list_of_no_films_is_one_when_it_says_so_twice() -> None:
+    """A small sandbox has no film that is upcoming."""
+    body = {"page": 1, "results": [], "total_pages": 1, "total_results": 0}
+    transport, asked = script(json_answer(body))
+    assert with_client(transport, lambda tmdb: tmdb.movie_list("upcoming", 3)) == []
+    assert len(asked) == 2
+    transport, _ = script(page(1, 5), json_answer(body))
+    with pytest.raises(UnusableAnswer):
+        with_client(transport, lambda tmdb: tmdb.movie_list("upcoming", 3))
+
+
+def test_a_list_that_became_shorter_meanwhile_ends() -> None:
+    transport, _ = script(page(1, 5), page(2, total=1))
+    assert len(with_client(transport, lambda tmdb: tmdb.movie_list("popular", 3))) == 1
 
 
 def test_an_unknown_list_is_refused_with_the_known_ones() -> None:

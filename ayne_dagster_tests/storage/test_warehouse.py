@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.warehouse import (
@@ -207,3 +208,19 @@ def test_times_come_back_in_utc_whatever_the_machine_says(
         monkeypatch.delenv("TZ")
         time.tzset()
     assert row["at"].utcoffset().total_seconds() == 0
+
+
+def test_a_holders_name_that_cannot_be_taken_away_keeps_nobody_waiting(
+    filled: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release stood behind it, and nobody could write until the process ended."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(f"{path} is open elsewhere")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        add(filled, 2)
+    with FileLock(filled.path.with_name(filled.path.name + ".lock"), timeout=0):
+        pass
+    assert numbers(filled) == [1, 2]

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ayne_dagster.storage import year_turns
 from ayne_dagster.storage.year_turns import YearTurns
@@ -40,4 +41,22 @@ def test_other_years_and_other_sources_do_not_wait(tmp_path: Path):
         turns.hold("tmdb", ["2001"], "another"),
         turns.hold("omdb", ["2000"], "a third"),
     ):
+        pass
+
+
+def test_a_name_that_cannot_be_taken_away_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The release stood behind it, and the year was held until the process ended."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(f"{path} is open elsewhere")
+
+    turns = YearTurns(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        with turns.hold("tmdb", ["2000"], "one"):
+            pass
+    lock = FileLock(tmp_path / "tmdb-2000.lock")
+    with lock.acquire(timeout=0):
         pass

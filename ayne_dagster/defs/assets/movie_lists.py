@@ -16,7 +16,7 @@ from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import MOVIE_LISTS
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
-from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted
+from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted, UnusableAnswer
 from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
 
@@ -64,8 +64,10 @@ def _read_if_old(
     pages = config.pages or settings.discovery.list_pages
     try:
         rows, requests = asyncio.run(_read_lists(fetching.services, pages))
-    except (QuotaExhausted, CircuitOpen) as error:
-        # TMDB's day is used up or it is down: the lists stay as they were.
+        if seen_at is not None:
+            _refuse_emptied(rows, load_frame(queries.warehouse, MOVIE_LISTS), requests)
+    except (QuotaExhausted, CircuitOpen, UnusableAnswer) as error:
+        # TMDB's day is used up, it is down, or what it says is no list: they stay as they were.
         if seen_at is None:
             raise
         figures = {"requests": error.tries, "reason": f"lists kept: {error}"}
@@ -79,6 +81,19 @@ def _read_if_old(
         "reason": f"read {pages} pages of each list",
         **write_metadata(report, queries.warehouse, MOVIE_LISTS),
     }
+
+
+def _refuse_emptied(rows: list[dict[str, Any]], stored: pd.DataFrame, requests: int) -> None:
+    """A list that had films and says it has none is not believed.
+
+    Raises:
+        UnusableAnswer: There is one.
+    """
+    emptied = set(stored["list_name"]) - {row["list_name"] for row in rows}
+    if emptied:
+        error = UnusableAnswer("tmdb", f"now without films: {', '.join(sorted(emptied))}")
+        error.tries = requests
+        raise error
 
 
 async def _read_lists(services: Services, pages: int) -> tuple[list[dict], int]:

@@ -1,0 +1,45 @@
+"""The lists are replaced by lists, never by what a service in trouble says."""
+
+from pathlib import Path
+
+import pytest
+
+from ayne_dagster.sandbox.config import SandboxConfig
+from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
+from ayne_dagster_tests.defs.world import FIRST_YEAR, LAST_YEAR, PLANTED_TMDB_KEY, World
+
+FORCED = {"movie_lists": {"force": True, "pages": 2}}
+
+
+def read(folder: Path, sandbox: RunningSandbox) -> tuple[bool, str, list[tuple]]:
+    world = World(folder, sandbox)
+    run = world.run("collect", assets=["movie_lists"], config=FORCED)
+    words = str(run.figures("movie_lists")["reason"]) if run.success else run.failure_words()
+    is_stored = world.database.exists() and world.value(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'movie_lists'"
+    )
+    return run.success, words, world.rows("FROM movie_lists ORDER BY ALL") if is_stored else []
+
+
+@pytest.mark.parametrize("kind", ["empty", "no_results"])
+def test_lists_that_come_empty_leave_those_stored_as_they_were(
+    sandbox: RunningSandbox, tmp_path: Path, kind: str
+) -> None:
+    """One empty page, and the list that was stored was gone."""
+    is_good, _, stored = read(tmp_path, sandbox)
+    assert is_good
+    assert stored
+    config = SandboxConfig(
+        films=120, seed=5, first_year=FIRST_YEAR, last_year=LAST_YEAR, tmdb_requests_per_second=0,
+        tmdb_keys=(PLANTED_TMDB_KEY,), faults={"faults": [{"case": 11, "kinds": [kind]}]},
+    )  # fmt: skip
+    with running_sandbox(config) as in_trouble:
+        is_good, reason, left = read(tmp_path, in_trouble)
+        assert is_good
+        assert "lists kept" in reason
+        assert "without films" in reason
+        assert left == stored
+        if kind == "empty":
+            is_good, words, _ = read(tmp_path / "new", in_trouble)
+            assert not is_good
+            assert "without films" in words
