@@ -116,10 +116,12 @@ def _rows(world: CollectingWorld, sql: str) -> list[tuple]:
 
 
 def unreadable_files(folder: Path) -> int:
-    """Parquet files that cannot be read; hidden ones are not finished and nobody's."""
+    """Parquet files that cannot be read; hidden ones, and those in hidden folders, are
+    not finished and nobody's.
+    """
     bad = 0
     for path in folder.rglob("*.parquet"):
-        if path.name.startswith("."):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         try:
             with pq.ParquetFile(path) as opened:

@@ -28,6 +28,7 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.redaction import redact
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.fetch_result import FetchResult
+from ayne_dagster.storage.refresh_states import set_back_clocks
 from ayne_dagster.storage.response_archive import ArchivedAnswer, JournalSession, ResponseArchive
 
 COMMIT_SECONDS = 60.0
@@ -148,6 +149,7 @@ def refresh(
     store = fetching.store(how.table, purpose)
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
+        set_back_clocks(fetching.queries.warehouse, fetching.services.now())
         report.taken_over = take_over(store, fetching.archive)
         report.films_known = fetching.queries.films_known(source, years)
         due = fetching.queries.due(
