@@ -116,9 +116,7 @@ def _rows(world: CollectingWorld, sql: str) -> list[tuple]:
 
 
 def unreadable_files(folder: Path) -> int:
-    """Parquet files that cannot be read; hidden ones, and those in hidden folders, are
-    not finished and nobody's.
-    """
+    """Parquet files that cannot be read; what is hidden is not finished, and nobody's."""
     bad = 0
     for path in folder.rglob("*.parquet"):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
