@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import dagster as dg
+import duckdb
 import pytest
 
-from ayne_dagster.cli.errors import EXPECTED_ERRORS, is_expected
-from ayne_dagster.cli.main import _COMMANDS
+from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, is_expected, is_interruption
+from ayne_dagster.cli.main import _COMMANDS, LazyCommands, main
 from ayne_dagster.cli.sandbox_world import sandbox_folder
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.conftest import PROJECT
@@ -102,6 +105,58 @@ def test_every_expected_error_exists_under_its_name():
 
 def test_a_bug_is_not_expected():
     assert not is_expected(KeyError("x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (KeyboardInterrupt(), True),
+        (click.Abort(), True),
+        (dg.DagsterExecutionInterruptedError(), True),
+        (duckdb.InterruptException("INTERRUPT Error: Interrupted!"), True),
+        (RuntimeError("Query interrupted"), True),
+        (RuntimeError("something else"), False),
+        (KeyError("Query interrupted"), False),
+    ],
+)
+def test_ctrl_c_is_recognised_whatever_a_library_makes_of_it(error: BaseException, is_it: bool):
+    assert is_interruption(error) is is_it
+    try:
+        raise ValueError("said on the way") from error
+    except ValueError as wrapped:
+        assert is_interruption(wrapped) is is_it
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (click.exceptions.Exit(1), 1, ""),
+        (click.exceptions.Exit(0), 0, ""),
+        (RuntimeError("Query interrupted"), 130, "error: stopped; what was written before is kept"),
+        (dg.DagsterExecutionInterruptedError(), 130, "error: stopped; "),
+        (RunFailed("step x failed"), 1, "error: step x failed"),
+    ],
+)
+def test_the_process_ends_with_the_exit_code_the_command_chose(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    code: int,
+    words: str,
+):
+    """A refused OMDb key said `error:` and ended with 0: click hands `Exit` back as a value."""
+
+    @click.command("fails")
+    def fails() -> None:
+        raise raised
+
+    monkeypatch.setattr(LazyCommands, "get_command", lambda *_: fails)
+    monkeypatch.setattr(sys, "argv", ["ayne", "fails"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+        raise SystemExit(0)
+    assert (ended.value.code or 0) == code
+    assert words in capsys.readouterr().err
 
 
 @pytest.fixture
