@@ -216,8 +216,9 @@ def _show(report: dict[str, Any]) -> None:
         table(
             "Top forecasts of films without an outcome",
             ["film", "opens", "budget", "forecast", "80 % from", "to"],
-            [[f["title"] or f"TMDB {f['tmdb_id']}", str(f["release_date"]), dollars(f["budget_usd"]),
-              dollars(f["predicted_revenue_usd"]), dollars(f["lower_usd"]), dollars(f["upper_usd"])]
+            [[f["title"] or f"TMDB {f['tmdb_id']}", str(f["release_date"]),
+              dollars(f["budget_usd"]), dollars(f["predicted_revenue_usd"]),
+              dollars(f["lower_usd"]), dollars(f["upper_usd"])]
              for f in report["top forecasts"]],
         )
     )  # fmt: skip

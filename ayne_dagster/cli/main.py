@@ -77,8 +77,7 @@ def main() -> None:
             raise
         say_error(str(error))
         sys.exit(1)
-    if isinstance(code, int):
-        sys.exit(code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":
