@@ -13,7 +13,6 @@ import pytest
 
 from ayne_dagster.cli.console import ProgressBars
 from ayne_dagster.cli.step_output import StepOutput
-from ayne_dagster_tests.conftest import PROJECT
 
 
 def test_a_step_s_output_is_kept_for_the_ui_and_its_errors_are_shown(tmp_path: Path):
@@ -61,15 +60,16 @@ def test_lines_reach_the_terminal_while_a_step_s_output_goes_to_its_file(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
-def test_bars_move_while_the_demo_runs_and_ctrl_c_ends_it_with_one_line(tmp_path: Path):
+def test_bars_move_while_the_demo_runs_and_ctrl_c_ends_it_with_one_line(installed: Path):
     import pty
 
     terminal, side = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _WITH_TERMINAL, "demo", "--films", "2000", "--years", "2015-2017",
          "--fresh"],
-        cwd=tmp_path, stdin=side, stdout=side, stderr=side, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "120"},
+        cwd=installed, stdin=side, stdout=side, stderr=side, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(installed), "TERM": "xterm", "COLUMNS": "120",
+             "DAGSTER_HOME": ""},
     )  # fmt: skip
     os.close(side)
     seen, pressed_at, ends_at = b"", None, time.monotonic() + 100

@@ -1,7 +1,6 @@
 """Help, wrong usage, and the one line people read when something expected goes wrong."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, is_expected, is_
 from ayne_dagster.cli.main import _COMMANDS, LazyCommands, main
 from ayne_dagster.cli.sandbox_world import sandbox_folder
 from ayne_dagster_tests.cli.conftest import Invoke
-from ayne_dagster_tests.conftest import PROJECT
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
@@ -155,18 +153,6 @@ def test_the_process_ends_with_the_exit_code_the_command_chose(
         main()
     assert ended.value.code == code
     assert words in capsys.readouterr().err
-
-
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """The platform in a folder of its own, as after an installation: its root is that folder."""
-    root = tmp_path / "installed"
-    no_caches = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PROJECT / "ayne_dagster", root / "ayne_dagster", ignore=no_caches)
-    shutil.copytree(PROJECT / "dagster_home", root / "dagster_home",
-                    ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
-    shutil.copy(PROJECT / "pyproject.toml", root)
-    return root
 
 
 def test_collect_without_a_key_is_exit_code_1_and_one_clear_line(installed: Path):
