@@ -19,6 +19,12 @@ __all__ = ["bind_log_context", "configure_logs", "log_context", "redact_event", 
 
 _HANDLER_NAME = "ayne"
 
+QUOTED = 120
+"""Most characters of a value in a line for people; machines get all of it."""
+
+_WHOLE = frozenset({"event", "exception", "stack", "timestamp", "level", "logger"})
+"""What a line is about is never cut."""
+
 
 def redact_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Structlog processor: masks secrets anywhere in the event, keys and nested values included."""
@@ -37,6 +43,19 @@ def _drop_formatted(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     del logger, method
     for name in ("message", "asctime"):
         event.pop(name, None)
+    return event
+
+
+def _for_people(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Keep a line readable: no bookkeeping of Dagster's, no long quotations.
+
+    `dagster_meta` repeats the run, the step and the message itself in 700 characters.
+    """
+    del logger, method
+    event.pop("dagster_meta", None)
+    for name, value in event.items():
+        if name not in _WHOLE and isinstance(value, str) and len(value) > QUOTED:
+            event[name] = value[: QUOTED - 1] + "…"
     return event
 
 
@@ -88,6 +107,7 @@ def configure_logs(
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 redact_event,
+                *([] if json_lines else [_for_people]),
                 renderer,
                 _redact_line,  # pyright: ignore[reportArgumentType]
             ],

@@ -4,11 +4,13 @@ Lives here: rich. Not here: what is shown (`cli/*.py`).
 """
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import click
 from rich.console import Console
@@ -95,6 +97,15 @@ def dollars(value: float | None) -> str:
     return f"${value:,.0f}"
 
 
+def _duplicate_of_stderr() -> TextIO | None:
+    """Standard error under a descriptor of its own; None where it is no real file."""
+    try:
+        number = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+    return os.fdopen(os.dup(number), "w", encoding=sys.stderr.encoding, errors="replace")
+
+
 class RateColumn(ProgressColumn):
     """Things per second."""
 
@@ -109,7 +120,10 @@ class ProgressBars:
     """Shows stages as bars on standard error; a `ProgressListener` of `sources/progress.py`."""
 
     def __init__(self, *, is_quiet: bool = False) -> None:
-        shown = console(stderr=True)
+        # During a step Dagster points file descriptor 2 at a file: bars drawn through it were seen
+        # only once everything was over. A duplicate made before stays with the terminal.
+        self._terminal = _duplicate_of_stderr()
+        shown = Console(file=self._terminal, stderr=True, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<14}"),
@@ -121,6 +135,9 @@ class ProgressBars:
             TimeRemainingColumn(),
             console=shown,
             disable=is_quiet or not shown.is_terminal,
+            # Python's own streams stay as they are: a step's output belongs to its logs first.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -135,6 +152,12 @@ class ProgressBars:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        if self._terminal is not None:
+            self._terminal.close()
+
+    def say(self, line: str) -> None:
+        """A line above the bars, as it is; any thread may say it."""
+        self._progress.console.print(Text.from_ansi(line), soft_wrap=True)
 
     def begin(self, stage: str, total: int | None, unit: str) -> None:
         """A stage begins; one of the same name begins anew."""

@@ -216,16 +216,18 @@ def _show(report: dict[str, Any]) -> None:
         table(
             "Top forecasts of films without an outcome",
             ["film", "opens", "budget", "forecast", "80 % from", "to"],
-            [[f["title"], str(f["release_date"]), dollars(f["budget_usd"]),
-              dollars(f["predicted_revenue_usd"]), dollars(f["lower_usd"]), dollars(f["upper_usd"])]
+            [[f["title"] or f"TMDB {f['tmdb_id']}", str(f["release_date"]),
+              dollars(f["budget_usd"]), dollars(f["predicted_revenue_usd"]),
+              dollars(f["lower_usd"]), dollars(f["upper_usd"])]
              for f in report["top forecasts"]],
         )
     )  # fmt: skip
     sent = sum(report["requests"]["sent"].values())
     changed = sum(report["rows changed"].values())
+    remarks = len(report["failed checks"])
     screen.print(
         f"\n[green]Done[/] in {report['seconds']} s: {sent:,} requests sent, {changed:,} rows "
-        f"changed, {len(report['failed checks'])} checks with a remark. Database: "
+        f"changed, {remarks} {'check' if remarks == 1 else 'checks'} with a remark. Database: "
         f"{report['database']}"
     )
     for words in report["failed checks"]:

@@ -10,11 +10,16 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ayne_dagster.cli.console import ProgressBars
-from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed
+from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, means_interruption
 from ayne_dagster.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from ayne_dagster.cli.step_output import StepOutput
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def run_job(
 
     Raises:
         RunFailed: The run failed; the message names the step and the reason.
+        KeyboardInterrupt: Ctrl-C was pressed; Dagster may raise an error of its own instead.
     """
     # Dagster warns about parameters in beta at every import; we chose them on purpose.
     warnings.filterwarnings("ignore", message=".*is currently in beta.*")
@@ -99,7 +105,8 @@ def run_job(
     logging.getLogger("dagster").setLevel(logging.ERROR)
     started = time.monotonic()
     job = defs().resolve_job_def(job_name)
-    with dg.DagsterInstance.get() as instance, ProgressBars(is_quiet=is_quiet) as bars:
+    with _instance() as instance, ProgressBars(is_quiet=is_quiet) as bars:
+        _step_output_of(instance).show = bars.say
         with report_progress_to(bars):
             result = job.execute_in_process(
                 instance=instance,
@@ -116,6 +123,8 @@ def run_job(
                 raise_on_error=False,
             )
         if not result.success:
+            if _was_interrupted(result):
+                raise KeyboardInterrupt
             raise RunFailed(_why(result))
         return JobOutcome(
             run_id=result.run_id,
@@ -123,6 +132,41 @@ def run_job(
             assets=_figures(result),
             failed_checks=_failed_checks(result),
         )
+
+
+def _instance() -> "dg.DagsterInstance":
+    """The current instance, with the output of steps mirrored by this process itself."""
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef, compute_logs_directory
+
+    home = os.environ["DAGSTER_HOME"]
+    mirrored = {
+        "module": "ayne_dagster.cli.step_output",
+        "class": "StepOutput",
+        "config": {"base_dir": compute_logs_directory(home)},
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(home, overrides={"compute_logs": mirrored})
+    )
+
+
+def _step_output_of(instance: "dg.DagsterInstance") -> "StepOutput":
+    from ayne_dagster.cli.step_output import StepOutput
+
+    manager = instance.compute_log_manager
+    assert isinstance(manager, StepOutput)
+    return manager
+
+
+def _was_interrupted(result: Any) -> bool:
+    """Whether a step ended because somebody pressed Ctrl-C, whatever it was doing."""
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error is not None:
+            if means_interruption(error.cls_name or "", error.message):
+                return True
+            error = error.cause or error.context
+    return False
 
 
 def _figures(result: Any) -> list[AssetOutcome]:

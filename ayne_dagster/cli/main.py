@@ -1,6 +1,7 @@
 """The `ayne` command: commands are imported when they are asked for, so that help is instant.
 
-Exit codes: 0 done, 1 failed (the message says what to do next), 2 wrong usage.
+Exit codes: 0 done, 1 failed (the message says what to do next), 2 wrong usage,
+130 stopped by Ctrl-C.
 """
 
 import importlib
@@ -9,7 +10,7 @@ import sys
 
 import click
 
-from ayne_dagster.cli.errors import is_expected, say_error
+from ayne_dagster.cli.errors import is_expected, is_interruption, say_error
 
 _COMMANDS = {
     "demo": "ayne_dagster.cli.demo",
@@ -59,22 +60,24 @@ def ayne() -> None:
 def main() -> None:
     """Entry point; an expected failure becomes one clear message and exit code 1."""
     try:
-        ayne.main(standalone_mode=False)
+        # Without click's standalone mode, `Exit(1)` comes back as a value instead of ending us.
+        code = ayne.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        say_error("stopped; what was written before is kept")
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output (`| head`) has seen enough. Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:
+    except BaseException as error:
+        if is_interruption(error):
+            say_error("stopped; what was written before is kept")
+            sys.exit(130)
         if not is_expected(error):
             raise
         say_error(str(error))
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 
 _DEADLINE_FACTOR = 3
+_QUOTED = 120
+"""Most characters of an answer that a log line quotes."""
+
 USER_AGENT = "ayne-dagster/0.1 (python-httpx)"
 _FAILURES: dict[Verdict, type[SourceError]] = {
     Verdict.UNCHANGED: NotModified,
@@ -277,11 +280,10 @@ class ServiceClient:
         own = self._policy.wait_seconds(failures.total(), self._jitter)
         seconds = asked_for if asked_for is not None else own
         logger.warning(
-            "%s %s: %s (%s), next try in %.1f s",
-            self.service,
-            redact(path),
+            "%s: %s (%s), next try in %.1f s",
+            f"{self.service} {redact(path)}".rstrip(),
             classification.verdict.value,
-            redact(classification.detail or ""),
+            redact(classification.detail or "")[:_QUOTED],
             seconds,
         )
         if classification.verdict is Verdict.SLOW_DOWN:

@@ -23,6 +23,8 @@ WHERE i.last_exported_on = (SELECT max(last_exported_on) FROM {tmdb_ids})
   AND i.is_video IS DISTINCT FROM true
   AND NOT EXISTS (FROM {discovered_movies} AS x WHERE x.tmdb_id = i.tmdb_id)
   AND NOT EXISTS (FROM {tmdb_details} AS d WHERE d.tmdb_id = i.tmdb_id)
+  -- Whoever is on a list is known by the same run, with its date.
+  AND NOT EXISTS (FROM {movie_lists} AS l WHERE l.tmdb_id = i.tmdb_id)
 ORDER BY i.popularity DESC, i.tmdb_id
 LIMIT $most
 """

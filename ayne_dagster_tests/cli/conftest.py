@@ -1,5 +1,6 @@
 """A runner of `ayne` and a database with a few rows, without any run of Dagster."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.conftest import PROJECT
 
 AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 Invoke = Callable[..., Result]
@@ -58,3 +60,15 @@ def database(project: Path) -> Path:
         purpose="a test",
     )
     return path
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The platform in a folder of its own, as after an installation: its root is that folder."""
+    root = tmp_path / "installed"
+    no_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "ayne_dagster", root / "ayne_dagster", ignore=no_caches)
+    shutil.copytree(PROJECT / "dagster_home", root / "dagster_home",
+                    ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
+    shutil.copy(PROJECT / "pyproject.toml", root)
+    return root

@@ -1,18 +1,19 @@
 """Help, wrong usage, and the one line people read when something expected goes wrong."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
+import dagster as dg
+import duckdb
 import pytest
 
-from ayne_dagster.cli.errors import EXPECTED_ERRORS, is_expected
-from ayne_dagster.cli.main import _COMMANDS
+from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, is_expected, is_interruption
+from ayne_dagster.cli.main import _COMMANDS, LazyCommands, main
 from ayne_dagster.cli.sandbox_world import sandbox_folder
 from ayne_dagster_tests.cli.conftest import Invoke
-from ayne_dagster_tests.conftest import PROJECT
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
@@ -104,16 +105,54 @@ def test_a_bug_is_not_expected():
     assert not is_expected(KeyError("x"))
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """The platform in a folder of its own, as after an installation: its root is that folder."""
-    root = tmp_path / "installed"
-    no_caches = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PROJECT / "ayne_dagster", root / "ayne_dagster", ignore=no_caches)
-    shutil.copytree(PROJECT / "dagster_home", root / "dagster_home",
-                    ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
-    shutil.copy(PROJECT / "pyproject.toml", root)
-    return root
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (KeyboardInterrupt(), True),
+        (click.Abort(), True),
+        (dg.DagsterExecutionInterruptedError(), True),
+        (duckdb.InterruptException("INTERRUPT Error: Interrupted!"), True),
+        (RuntimeError("Query interrupted"), True),
+        (RuntimeError("something else"), False),
+        (KeyError("Query interrupted"), False),
+    ],
+)
+def test_ctrl_c_is_recognised_whatever_a_library_makes_of_it(error: BaseException, is_it: bool):
+    assert is_interruption(error) is is_it
+    wrapped = ValueError("said on the way")
+    wrapped.__cause__ = error
+    assert is_interruption(wrapped) is is_it
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (click.exceptions.Exit(1), 1, ""),
+        (click.exceptions.Exit(0), 0, ""),
+        (RuntimeError("Query interrupted"), 130, "error: stopped; what was written before is kept"),
+        (dg.DagsterExecutionInterruptedError(), 130, "error: stopped; "),
+        (RunFailed("step x failed"), 1, "error: step x failed"),
+    ],
+)
+def test_the_process_ends_with_the_exit_code_the_command_chose(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    code: int,
+    words: str,
+):
+    """A refused OMDb key said `error:` and ended with 0: click hands `Exit` back as a value."""
+
+    @click.command("fails")
+    def fails() -> None:
+        raise raised
+
+    monkeypatch.setattr(LazyCommands, "get_command", lambda *_: fails)
+    monkeypatch.setattr(sys, "argv", ["ayne", "fails"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert words in capsys.readouterr().err
 
 
 def test_collect_without_a_key_is_exit_code_1_and_one_clear_line(installed: Path):

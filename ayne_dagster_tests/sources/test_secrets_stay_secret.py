@@ -171,6 +171,22 @@ def test_every_line_carries_run_service_film_and_year_where_there_are_such() -> 
     assert outside["pages"] == 3
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+@pytest.mark.usefixtures("_own_logging")
+def test_lines_for_people_stay_short_and_machines_get_everything(json_lines: bool) -> None:
+    """Dagster puts 700 characters of its own on each record."""
+    stream = io.StringIO()
+    configure_logs(json_lines=json_lines, level="INFO", stream=stream)
+    logging.getLogger("a").warning(
+        "omdb: unavailable", extra={"dagster_meta": {"run_id": "r"}, "answer": "x" * 500}
+    )
+    line = stream.getvalue()
+    assert "omdb: unavailable" in line
+    assert ("dagster_meta" in line) is json_lines
+    assert ("x" * 121 in line) is json_lines
+    assert "x" * 100 in line
+
+
 @pytest.mark.usefixtures("_own_logging")
 def test_configuring_twice_does_not_double_the_lines() -> None:
     stream = io.StringIO()
