@@ -127,7 +127,9 @@ class ImdbSettings(_Section):
         description="`true` says: I use IMDb's data sets for myself, not commercially, and "
         "republish nothing made of them. Without it `imdb_ratings` fetches nothing.",
     )
-    base_url: WebAddress = Field(default="https://datasets.imdbws.com", description="Folder of the files.")
+    base_url: WebAddress = Field(
+        default="https://datasets.imdbws.com", description="Folder of the files."
+    )
 
 
 class BudgetSettings(_Section):

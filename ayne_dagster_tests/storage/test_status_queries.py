@@ -12,7 +12,15 @@ from ayne_dagster.domain.tables import (
 )
 from ayne_dagster.storage.status_queries import StatusQueries
 from ayne_dagster.storage.warehouse import Warehouse
-from ayne_dagster_tests.storage.film_rows import NOW, asked, detailed, discovered, flagged, put, rated
+from ayne_dagster_tests.storage.film_rows import (
+    NOW,
+    asked,
+    detailed,
+    discovered,
+    flagged,
+    put,
+    rated,
+)
 
 POLICY = RefreshPolicy(spread=0.0)
 YEARS = ["2001", "2002", "undated"]
