@@ -26,8 +26,8 @@ def command(runs: int, database: Path | None, as_json: bool) -> None:
 
     Due are the films of all release years that a run would ask for now, those that were discovered
     and never fetched among them. With --database rows and due films are that file's; budgets and
-    runs stay those of the settings. A run that was killed stays STARTED in the list until the
-    daemon of `ayne ui` marks it as failed.
+    runs stay those of the settings. The run of a killed command stays STARTED until it is
+    terminated in the UI.
 
     \b
     Examples:
