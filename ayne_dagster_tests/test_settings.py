@@ -130,6 +130,13 @@ WRONG = [
     ("FIRST_RELEASE_YEAR", "1066"),
     ("ENVIRONMENT", "moon"),
     ("LOGS__LEVEL", "LOUD"),
+    ("TMDB__BASE_URL", "nonsense"),
+    ("TMDB__BASE_URL", ""),
+    ("OMDB__BASE_URL", "www.omdbapi.com"),
+    ("OMDB__BASE_URL", "http://:80/"),
+    ("EXPORT__BASE_URL", "ftp://files.tmdb.org/p"),
+    ("EXPORT__BASE_URL", "https://files.tmdb.org:port/p"),
+    ("IMDB__BASE_URL", "https://data sets.imdbws.com"),
 ]
 
 
@@ -142,6 +149,24 @@ def test_a_wrong_value_gives_one_line_that_names_the_setting_and_its_origin(
     assert message.startswith(f"{name} (from environment): ")
     assert "\n" not in message
     assert "pydantic" not in message
+    assert "Value error" not in message
+
+
+@pytest.mark.parametrize("value", ["http://127.0.0.1:8765/3", "https://[::1]:80", "HTTPS://host"])
+def test_an_address_of_a_service_may_be_any_web_address(layers: Layers, value: str):
+    layers.env("TMDB__BASE_URL", value)
+    assert layers.load().tmdb.base_url == value
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_redis_without_its_address_is_refused_at_the_start(layers: Layers, url: str | None):
+    """It was found out by the first request of a run."""
+    layers.dotenv("BUDGET__BACKEND=redis", *([] if url is None else [f"BUDGET__REDIS_URL={url}"]))
+    message = layers.error()
+    assert message.startswith("BUDGET__REDIS_URL")
+    assert "is not set, and BUDGET__BACKEND is `redis`" in message
+    layers.dotenv("BUDGET__BACKEND=redis", "BUDGET__REDIS_URL=redis://host:6379/0")
+    assert layers.load().budget.redis_url is not None
 
 
 def test_every_wrong_value_has_its_line(layers: Layers):

@@ -51,8 +51,8 @@ def command(
 
     A local stand-in of TMDB and OMDb is started; films are discovered, detailed, rated, flagged,
     turned into features and into a model of box-office revenue for each year, in a DuckDB file of
-    its own (data/demo). A second call asks only for what has come due. Your own database is never
-    touched.
+    its own in data/demo (with other films in data/demo_<films>_<seed>). A second call asks only for
+    what has come due. Your own database is never touched.
 
     \b
     Examples:

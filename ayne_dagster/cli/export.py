@@ -5,17 +5,17 @@ from pathlib import Path
 import click
 
 from ayne_dagster.cli.console import print_json
-from ayne_dagster.cli.options import json_option
+from ayne_dagster.cli.options import database_option, json_option
 
 
 @click.command("export")
 @click.argument("table_name", metavar="TABLE")
 @click.option("--to", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
-              help="File to write; its ending says the format: .parquet or .csv.")  # fmt: skip
+              help="File to write; its ending says the format: .parquet or .csv. "
+              "Its folder must exist.")  # fmt: skip
 @click.option("--start", type=int, help="First release year.")
 @click.option("--end", type=int, help="Last release year.")
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path),
-              help="Another DuckDB file than the setting's, the demo's for example.")  # fmt: skip
+@database_option()
 @json_option
 def command(
     table_name: str,
@@ -46,6 +46,10 @@ def command(
     if target.suffix not in (".parquet", ".csv"):
         raise click.BadParameter(
             f"{target.name}: write to a file ending in .parquet or .csv", param_hint="--to"
+        )
+    if not target.parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {target.parent}; make it first", param_hint="--to"
         )
     contract = TABLES[table_name]
     if contract.year_column is None and (start or end):

@@ -5,6 +5,7 @@ Lives here: their spelling and their checks, so that all commands refuse the sam
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,20 @@ import click
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on standard output, for machines."
 )
+
+
+def database_option(*, must_exist: bool = False) -> Callable[..., Any]:
+    """`--database`.
+
+    Args:
+        must_exist: Refuse a file that is not there.
+    """
+    return click.option(
+        "--database",
+        type=click.Path(exists=must_exist, dir_okay=False, path_type=Path),
+        help="Another DuckDB file than the setting's, the demo's for example "
+        "(data/demo/ayne.duckdb).",
+    )
 
 
 class YearRange(click.ParamType):

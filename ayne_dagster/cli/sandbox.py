@@ -1,5 +1,7 @@
 """`ayne sandbox`: the stand-in of TMDB and OMDb, for people and for other programs."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,9 @@ import click
 
 from ayne_dagster.cli.options import YEARS
 from ayne_dagster.cli.ports import free_port, is_port_free
+
+_FIRST_YEAR_GENERATED = 1950
+_FIRST_YEAR_SERVED = 1900
 
 
 def _list_faults(context: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
@@ -96,18 +101,22 @@ def command(
 ) -> None:
     """Serve a faithful stand-in of TMDB and OMDb on this machine, until Ctrl-C.
 
-    All films are invented unless --catalogue names a folder of your own. Point the platform at it
-    with the settings it prints, or let `ayne ui --sandbox` do both.
+    All films are invented unless --catalogue names a folder of your own. Standard output is the
+    settings that point the platform at it, all else goes to standard error: keep them in a file and
+    give that file to any other command, or let `ayne ui --sandbox` do both.
 
     \b
     Examples:
-      ayne sandbox
+      ayne sandbox > .env.sandbox
+      uv run --env-file .env.sandbox ayne collect --start-year 2020 --end-year 2022
       ayne sandbox --films 20000 --rate-limit 0
       ayne sandbox --faults rough_day
       ayne sandbox --clock 2026-01-01T00:00:00+00:00 --clock-speed 86400
     """
-    from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY, SandboxConfig
+    from ayne_dagster.cli.sandbox_world import environment_lines, sandbox_environment
+    from ayne_dagster.sandbox.config import SandboxConfig
     from ayne_dagster.sandbox.server import serve
+    from ayne_dagster.settings import PROJECT_ROOT
 
     plan = _fault_plan(faults)
     port = port or free_port()
@@ -115,12 +124,13 @@ def command(
         raise click.ClickException(
             f"port {port} is taken; give another --port, or 0 for a free one"
         )
+    first_year = years[0] if years else _FIRST_YEAR_SERVED if catalogue else _FIRST_YEAR_GENERATED
     try:
         config = SandboxConfig(
             port=port,
             films=films,
             seed=seed,
-            first_year=years[0] if years and not catalogue else None,
+            first_year=None if catalogue else first_year,
             last_year=years[1] if years and not catalogue else None,
             years=tuple(range(years[0], years[1] + 1)) if years and catalogue else None,
             parquet_folder=str(catalogue.resolve()) if catalogue else None,
@@ -136,20 +146,18 @@ def command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    address = f"http://127.0.0.1:{port}"
-    click.echo("Settings that point the platform here, and keep its films apart:", err=True)
-    for line in (
-        f"TMDB__BASE_URL={address}/3",
-        f"TMDB__API_KEY={SANDBOX_TMDB_KEY}",
-        f"OMDB__BASE_URL={address}/",
-        f"OMDB__API_KEY={SANDBOX_OMDB_KEY}",
-        "DATABASE__PATH=data/sandbox/ayne.duckdb",
-        "DATABASE__MIRROR_FOLDER=data/sandbox/intermediate",
-        "ARCHIVE__FOLDER=data/sandbox/raw/responses",
-        "REQUEST_LEDGER=data/sandbox/request_ledger.sqlite",
-    ):
-        click.echo(f"  {line}", err=True)
+    folder = PROJECT_ROOT / "data" / "sandbox"
+    environment = {
+        **sandbox_environment(f"http://127.0.0.1:{port}", folder, first_year=first_year),
+        # Within the limits it keeps; a pace at the limit would run into it.
+        "TMDB__REQUESTS_PER_SECOND": f"{rate_limit / 2:g}",
+        "OMDB__DAILY_QUOTA": str(omdb_quota or ""),
+    }
+    click.echo("\n".join(environment_lines(environment)))
+    click.echo("These settings point the platform here, and keep its films apart.", err=True)
     try:
-        serve(config)
+        # Standard output holds the settings and nothing else, so that it can be a file.
+        with redirect_stdout(sys.stderr):
+            serve(config)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the sandbox cannot start: {error}") from error

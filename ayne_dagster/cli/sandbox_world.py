@@ -1,9 +1,12 @@
 """The settings under which everything runs against a sandbox and never touches real data.
 
-Lives here: environment variables, which win over `.env` and YAML, for `demo` and `ui --sandbox`.
+Lives here: environment variables, which win over `.env` and YAML, for `demo` and `ui --sandbox`,
+and the same as lines of a file for `sandbox`.
 """
 
 import hashlib
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from ayne_dagster.sandbox.config import SANDBOX_OMDB_KEY, SANDBOX_TMDB_KEY
@@ -78,3 +81,15 @@ def sandbox_environment(url: str, folder: Path, *, first_year: int) -> dict[str,
         "EXPERIMENTS__TRACKING_URI": f"sqlite:///{(folder / 'mlflow' / 'mlflow.db').as_posix()}",
         "EXPERIMENTS__ARTIFACT_FOLDER": str(folder / "mlflow" / "artifacts"),
     }
+
+
+def environment_lines(environment: Mapping[str, str]) -> list[str]:
+    """The variables as `NAME=value`, quoted as shells and readers of `.env` files understand it."""
+    return [f"{name}={_quoted(value)}" for name, value in environment.items()]
+
+
+def _quoted(value: str) -> str:
+    if "'" not in value:
+        return shlex.quote(value) if value else ""
+    # How a shell writes an apostrophe in single quotes, readers of `.env` do not understand.
+    return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))

@@ -1,5 +1,6 @@
 """`ayne status`: what is stored, what is due, what is left of the budgets, the last runs."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,37 +9,68 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
-from ayne_dagster.cli.options import json_option
+from ayne_dagster.cli.options import database_option, json_option
 
 if TYPE_CHECKING:
     from ayne_dagster.defs.services import Services
+    from ayne_dagster.settings import Settings
 
 
 @click.command("status")
 @click.option("--runs", type=click.IntRange(0), default=5, show_default=True,
               help="How many of the last runs to show.")  # fmt: skip
+@database_option(must_exist=True)
 @json_option
-def command(runs: int, as_json: bool) -> None:
-    """Show what is stored, what is due, the budgets left and the last runs."""
+def command(runs: int, database: Path | None, as_json: bool) -> None:
+    """Show what is stored, what is due, the budgets left and the last runs.
+
+    Due are the films of all release years that a run would ask for now, those that were discovered
+    and never fetched among them. With --database rows and due films are that file's; budgets and
+    runs stay those of the settings. The run of a killed command stays STARTED until it is
+    terminated in the UI.
+
+    \b
+    Examples:
+      ayne status
+      ayne status --database data/demo/ayne.duckdb
+    """
     from ayne_dagster.cli.job_runs import use_dagster_home
     from ayne_dagster.defs.resources import build_resources
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
 
     settings = load_settings()
+    if database is not None:
+        changed = settings.database.model_copy(update={"path": database.resolve()})
+        settings = settings.model_copy(update={"database": changed})
     resources = build_resources(settings)
-    now = datetime.now(UTC)
-    home = Path(PROJECT_ROOT / "dagster_home")
     report = {
         "database": settings.resolve(settings.database.path),
         "tables": resources["queries"].table_sizes(),
-        "due": resources["queries"].due_counts(now),
+        "due": _due(settings, resources, datetime.now(UTC)),
         "budgets": _budgets(resources["services"]),
-        "runs": _last_runs(use_dagster_home(home), runs),
+        "runs": _last_runs(use_dagster_home(PROJECT_ROOT / "dagster_home"), runs),
     }
     if as_json:
         print_json(report)
-    else:
-        _show(report)
+        return
+    if database is not None:
+        click.echo(f"Rows and due films of {report['database']}; the rest as the settings say.")
+    _show(report, [] if database else _demo_databases(PROJECT_ROOT / "data"))
+
+
+def _due(settings: "Settings", resources: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    from ayne_dagster.domain.release_years import release_year_keys
+    from ayne_dagster.storage.status_queries import StatusQueries
+
+    years = release_year_keys(settings.first_release_year, now.date())
+    return StatusQueries(resources["queries"].warehouse).films_due(years, now, resources["policy"])
+
+
+def _demo_databases(data: Path) -> list[Path]:
+    """What `ayne demo` and `ayne ui --sandbox` collected, as paths to type from here."""
+    here = Path.cwd()
+    found = sorted(data.glob("demo*/ayne.duckdb"))
+    return [path.relative_to(here) if path.is_relative_to(here) else path for path in found]
 
 
 def _budgets(services: "Services") -> list[dict[str, Any]]:
@@ -84,13 +116,16 @@ def _time(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _show(report: dict[str, Any]) -> None:
+def _show(report: dict[str, Any], demos: list[Path]) -> None:
     screen = console()
     if not any(report["tables"].values()):
         screen.print(
             f"Nothing collected yet in {report['database']}. Start with [bold]ayne demo[/] "
             "(without keys) or [bold]ayne collect[/]."
         )
+        # Echoed, because the screen would break a long path in the middle.
+        for path in demos:
+            click.echo(f"A demo's films are there: ayne status --database {path}")
     screen.print(table("Rows", ["table", "rows"], report["tables"].items()))
     screen.print(
         table("Due", ["source", "now", "in the next 7 days", "frozen films"],

@@ -220,7 +220,7 @@ def _one_line_each(error: ValidationError, origin: dict[str, str]) -> str:
         known = [p for p in (path, path[:2], path[:1]) if ".".join(p) in origin]
         named = known[0] if known else path
         where = origin.get(".".join(named))
-        says = problem["msg"]
+        says = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             says = "there is no such setting; `ayne settings` lists all"
         lines.append(f"{setting_name(named)}{f' (from {where})' if where else ''}: {says}")

@@ -6,8 +6,18 @@ values are read (`loading.py`).
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 
 def _empty_is_unset(value: object) -> object:
@@ -15,6 +25,19 @@ def _empty_is_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _web_address(value: str) -> str:
+    """Refuse what no request can be sent to, before any is tried; the value is not repeated."""
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or any(sign.isspace() for sign in value):
+        raise ValueError("is no web address; write http:// or https:// and a host")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
 OptionalCount = Annotated[int | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
@@ -31,7 +54,7 @@ class TmdbSettings(_Section):
         default=None,
         description="TMDB v3 API key (32 hex digits) or API read access token (Bearer).",
     )
-    base_url: str = Field(
+    base_url: WebAddress = Field(
         default="https://api.themoviedb.org/3", description="Base URL; the sandbox has its own."
     )
     language: str = Field(
@@ -60,7 +83,7 @@ class OmdbSettings(_Section):
     """OMDb: ratings, awards, US box office."""
 
     api_key: OptionalSecret = Field(default=None, description="OMDb API key.")
-    base_url: str = Field(default="https://www.omdbapi.com/", description="Base URL.")
+    base_url: WebAddress = Field(default="https://www.omdbapi.com/", description="Base URL.")
     requests_per_second: float = Field(
         default=10.0, ge=0, description="Pace, requests/s; 0: no limit."
     )
@@ -83,7 +106,7 @@ class ExportSettings(_Section):
     is_enabled: bool = Field(
         default=False, description="Whether `tmdb_ids` reads the export (about 25 MB a day)."
     )
-    base_url: str = Field(
+    base_url: WebAddress = Field(
         default="https://files.tmdb.org/p/exports", description="Folder of the files."
     )
     min_popularity: float = Field(
@@ -104,7 +127,9 @@ class ImdbSettings(_Section):
         description="`true` says: I use IMDb's data sets for myself, not commercially, and "
         "republish nothing made of them. Without it `imdb_ratings` fetches nothing.",
     )
-    base_url: str = Field(default="https://datasets.imdbws.com", description="Folder of the files.")
+    base_url: WebAddress = Field(
+        default="https://datasets.imdbws.com", description="Folder of the files."
+    )
 
 
 class BudgetSettings(_Section):
@@ -117,8 +142,22 @@ class BudgetSettings(_Section):
     )
     redis_url: OptionalSecret = Field(
         default=None,
+        validate_default=True,
         description="Address of the Redis (`redis://:password@host:6379/0`), for that backend.",
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_there_when_needed(
+        cls, value: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        if value is None and info.data.get("backend") == "redis":
+            raise ValueError(
+                "is not set, and BUDGET__BACKEND is `redis`. Put the address of the Redis into "
+                ".env (redis://:password@host:6379/0), or set BUDGET__BACKEND=file: processes of "
+                "one machine need no Redis"
+            )
+        return value
 
 
 class DatabaseSettings(_Section):

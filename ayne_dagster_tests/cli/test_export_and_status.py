@@ -18,7 +18,7 @@ from ayne_dagster_tests.cli.conftest import Invoke
 def test_a_parquet_export_keeps_columns_types_and_lists(
     invoke: Invoke, database: Path, tmp_path: Path
 ):
-    target = tmp_path / "out" / "films.parquet"
+    target = tmp_path / "films.parquet"
     result = invoke("export", "discovered_movies", "--to", str(target))
     assert result.exit_code == 0, result.output
     assert result.output == f"3 rows of discovered_movies -> {target}\n"
@@ -83,11 +83,22 @@ def test_an_export_without_a_database_says_so_and_writes_nothing(invoke: Invoke,
 
 
 def test_an_export_of_a_table_never_filled_says_so(invoke: Invoke, database: Path, tmp_path: Path):
-    target = tmp_path / "out" / "features.csv"
+    target = tmp_path / "features.csv"
     result = invoke("export", "features", "--to", str(target), "--database", str(database))
     assert result.exit_code == 1
     assert "features has never been materialized" in str(result.exception)
-    assert list(target.parent.glob("*")) == []
+    assert list(tmp_path.glob("*features*")) == []
+
+
+def test_an_export_into_a_folder_that_is_not_there_makes_none(
+    invoke: Invoke, database: Path, tmp_path: Path
+):
+    """A misspelt path became a tree of new folders."""
+    target = tmp_path / "nowhere" / "films.csv"
+    result = invoke("export", "discovered_movies", "--to", str(target))
+    assert result.exit_code == 2
+    assert "there is no folder" in result.output
+    assert not target.parent.exists()
 
 
 def test_status_on_nothing_says_where_to_start(invoke: Invoke):
@@ -95,6 +106,14 @@ def test_status_on_nothing_says_where_to_start(invoke: Invoke):
     assert result.exit_code == 0, result.output
     assert "Nothing collected yet" in result.output
     assert "ayne demo" in result.output
+
+
+def test_status_on_nothing_names_the_demos_that_were_run(invoke: Invoke, project: Path):
+    """It said "nothing collected" to people who had just watched the demo collect."""
+    demo = project / "data" / "demo_5000_42" / "ayne.duckdb"
+    demo.parent.mkdir(parents=True)
+    demo.touch()
+    assert f"ayne status --database {demo}\n" in invoke("status", "--runs", "0").output
 
 
 def test_status_as_json_on_nothing_counts_zero(invoke: Invoke):
@@ -131,7 +150,7 @@ def test_redis_without_its_address_names_the_setting_and_the_way_without(
     result = invoke("status")
     assert result.exit_code != 0
     words = str(result.exception)
-    assert "BUDGET__REDIS_URL is not set" in words
+    assert words.startswith("BUDGET__REDIS_URL: is not set")
     assert "BUDGET__BACKEND=file" in words
     assert "key" not in words
 
@@ -145,3 +164,29 @@ def test_status_on_data_counts_rows(invoke: Invoke, database: Path):
     assert shown.exit_code == 0, shown.output
     assert "discovered_movies" in shown.output
     assert "Nothing collected yet" not in shown.output
+
+
+def test_films_that_were_discovered_and_never_fetched_are_due(invoke: Invoke, database: Path):
+    """Only films with flags were counted: after a first discovery nothing was due."""
+    said = json.loads(invoke("status", "--json", "--runs", "0").stdout)
+    assert {one["source"]: (one["now"], one["next_7_days"]) for one in said["due"]} == {
+        "tmdb": (3, 0), "omdb": (0, 0),
+    }  # fmt: skip
+
+
+def test_status_looks_into_another_database_and_says_so(
+    invoke: Invoke, database: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE__PATH", str(database.parent / "empty.duckdb"))
+    shown = invoke("status", "--runs", "0", "--database", str(database))
+    assert shown.exit_code == 0, shown.output
+    assert f"Rows and due films of {database}" in shown.output
+    assert "Nothing collected yet" not in shown.output
+    said = json.loads(invoke("status", "--json", "--database", str(database)).stdout)
+    assert (said["database"], said["tables"]["discovered_movies"]) == (str(database), 3)
+
+
+def test_status_of_a_database_that_is_not_there_is_wrong_usage(invoke: Invoke, tmp_path: Path):
+    result = invoke("status", "--database", str(tmp_path / "none.duckdb"))
+    assert result.exit_code == 2
+    assert "does not exist" in result.output

@@ -67,7 +67,9 @@ def test_a_wrong_plan_is_refused_with_the_field_and_what_would_be_right(
         ("faults:\n  - rate: 1\n", "line 2: faults[0]: has no case"),
         ("faults:\n  - case: 7\n    rate: 0.1\n    rate: 0.2\n", "line 4: rate is given twice"),
         ("faults: [\n", "plan.yaml, line 2: "),
-        ("", "plan.yaml: the plan: is a mapping"),
+        ("", "plan.yaml is empty; a plan is a mapping with a list `faults`"),
+        ("# nothing yet\n", "plan.yaml is empty; a plan is"),
+        ("- case: 7\n", "plan.yaml, line 1: a plan is a mapping of names to values, not list"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_line(tmp_path: Path, text: str, words: str) -> None:
@@ -76,6 +78,8 @@ def test_a_wrong_file_is_refused_with_the_line(tmp_path: Path, text: str, words:
     with pytest.raises(FaultPlanError) as raised:
         read_plan(path)
     assert words in str(raised.value)
+    # Every message once opened with "the plan: ", whatever came after it.
+    assert str(raised.value).startswith("plan.yaml")
 
 
 def test_a_plan_may_be_json_too(tmp_path: Path) -> None:

@@ -17,6 +17,16 @@ _FILES = Path(__file__).parent / "files"
 Field = tuple[str | int, ...]
 
 
+class FaultFileError(FaultPlanError):
+    """A file that holds no usable plan; the message names the file and, where known, the line."""
+
+    def __init__(self, message: str) -> None:
+        # Not the plan's own opening: the file and the line say where.
+        ValueError.__init__(self, message)
+        self.field = ()
+        self.problem = message
+
+
 def shipped_plans() -> dict[str, Path]:
     """Return the plans that come along, by name."""
     return {path.stem: path for path in sorted(_FILES.glob("*.yaml"))}
@@ -29,7 +39,7 @@ def read_plan(where: str | Path) -> dict[str, Any]:
         where: a file, or the name of a plan that comes along (`rough_day`).
 
     Raises:
-        FaultPlanError: naming file, line and field, and what would be right.
+        FaultFileError: naming file, line and field, and what would be right.
         OSError: when the file cannot be read.
     """
     path = Path(where)
@@ -37,10 +47,13 @@ def read_plan(where: str | Path) -> dict[str, Any]:
         path = shipped_plans()[str(where)]
     text = path.read_text(encoding="utf-8")
     data, lines = _parse_json(path, text) if path.suffix == ".json" else _parse_yaml(path, text)
+    if data is None:
+        raise FaultFileError(f"{path.name} is empty; a plan is a mapping with a list `faults`")
     try:
         FaultPlan.of(data)
     except FaultPlanError as error:
-        raise FaultPlanError((), f"{_place(path, error.field, lines)}{error}") from None
+        words = str(error) if error.field else f"a plan {error.problem}"
+        raise FaultFileError(f"{_place(path, error.field, lines)}{words}") from None
     return data
 
 
@@ -48,7 +61,7 @@ def _parse_json(path: Path, text: str) -> tuple[Any, dict[Field, int]]:
     try:
         return json.loads(text), {}
     except json.JSONDecodeError as error:
-        raise FaultPlanError((), f"{path.name}, line {error.lineno}: {error.msg}") from error
+        raise FaultFileError(f"{path.name}, line {error.lineno}: {error.msg}") from error
 
 
 def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Field, int]]:
@@ -58,9 +71,9 @@ def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Field, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise FaultPlanError((), f"{path.name}{line}: {error.problem}") from error
+        raise FaultFileError(f"{path.name}{line}: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise FaultPlanError((), f"{path.name}: {error}") from error
+        raise FaultFileError(f"{path.name}: {error}") from error
     lines: dict[Field, int] = {}
     if node is not None:
         _note_lines(node, (), lines, path)
@@ -75,7 +88,7 @@ def _note_lines(node: yaml.Node, field: Field, lines: dict[Field, int], path: Pa
             name = (*field, str(key.value))
             if name in lines:
                 line = key.start_mark.line + 1
-                raise FaultPlanError((), f"{path.name}, line {line}: {key.value} is given twice")
+                raise FaultFileError(f"{path.name}, line {line}: {key.value} is given twice")
             _note_lines(value, name, lines, path)
             lines[name] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
