@@ -249,19 +249,6 @@ class MovieQueries:
             {"years": list(years), "most": limit},
         )
 
-    def due_counts(self, now: datetime) -> list[dict[str, Any]]:
-        """Per source: films due now and within a week by the last flags, and frozen films."""
-        return self._rows(
-            " UNION ALL ".join(
-                f"SELECT '{source}' AS source, "
-                f"count(*) FILTER (WHERE {source}_due_at <= $now) AS now, "
-                f"count(*) FILTER (WHERE {source}_due_at > $now AND {source}_due_at <= $soon) "
-                "AS next_7_days, count(*) FILTER (WHERE is_frozen) AS frozen FROM {frozen_flags}"
-                for source in Source
-            ),
-            {"now": now, "soon": now + timedelta(days=7)},
-        )
-
     def table_sizes(self) -> dict[str, int]:
         """Rows per asset table; tables that do not exist yet count 0."""
         counts = ", ".join(

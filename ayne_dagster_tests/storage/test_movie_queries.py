@@ -57,7 +57,6 @@ def test_nothing_was_ever_written(queries: MovieQueries) -> None:
     assert queries.lists_seen_at() is None
     assert queries.details_coverage() == (0, 0)
     assert set(queries.table_sizes().values()) == {0}
-    assert [row["now"] for row in queries.due_counts(NOW)] == [0, 0]
     assert not queries.warehouse.exists
 
 
@@ -258,15 +257,3 @@ def test_stored_rows_come_back_as_plain_values(warehouse: Warehouse, queries: Mo
         ["Drama"], None, date(2001, 3, 4),
     )  # fmt: skip
     assert queries.stored_rows(TMDB_DETAILS, []) == {}
-
-
-def test_due_counts_follow_the_last_flags(warehouse: Warehouse, queries: MovieQueries) -> None:
-    put(
-        warehouse, FROZEN_FLAGS,
-        flagged(1, tmdb_due_at=days_ago(1), omdb_due_at=days_ago(-3)),
-        flagged(2, tmdb_due_at=days_ago(-3), is_frozen=True),
-        flagged(3, tmdb_due_at=days_ago(-30)),
-    )  # fmt: skip
-    counts = {row["source"]: (row["now"], row["next_7_days"], row["frozen"])
-              for row in queries.due_counts(NOW)}  # fmt: skip
-    assert counts == {"tmdb": (1, 1, 1), "omdb": (0, 1, 1)}
