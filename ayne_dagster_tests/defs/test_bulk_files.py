@@ -80,8 +80,13 @@ def test_a_film_only_the_export_knows_is_fetched_and_moves_to_its_year(empty_wor
     assert empty_world.run("bulk_files", None).success
     bulk = BulkQueries(Warehouse(empty_world.database))
     ids = bulk.ids_never_discovered(500)
-    few = {"EXPORT__LIMIT_PER_RUN": "3", "EXPORT__MIN_POPULARITY": "0"}
-    run = empty_world.run("collect", (UNDATED, UNDATED), DISCOVERY__LIST_PAGES="1", **few)
+    run = empty_world.run(
+        "collect",
+        (UNDATED, UNDATED),
+        DISCOVERY__LIST_PAGES="1",
+        EXPORT__LIMIT_PER_RUN="3",
+        EXPORT__MIN_POPULARITY="0",
+    )
     assert run.success, run.failure_words()
     added = {
         film[0]
