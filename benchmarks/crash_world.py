@@ -34,7 +34,11 @@ class CrashWorld(CollectingWorld):
                 return None
             return pid if pid in pids else None
         folder = self.mirror if instant == "mirroring" else self.folder / "raw" / "responses"
-        for path in folder.rglob("*.partial"):
+        try:
+            partials = list(folder.rglob("*.partial"))
+        except FileNotFoundError:
+            return None  # one was finished, and gone, while they were listed
+        for path in partials:
             pid = next((pid for pid in pids if f".{pid}." in path.name), None)
             if pid is not None:
                 return pid
