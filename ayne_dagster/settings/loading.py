@@ -20,6 +20,12 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from ayne_dagster.domain.release_years import DEFAULT_FIRST_RELEASE_YEAR, FIRST_FILM_YEAR
+from ayne_dagster.settings.freshness import (
+    AutomationSettings,
+    ChangeSettings,
+    HistorySettings,
+    RefreshSettings,
+)
 from ayne_dagster.settings.sections import (
     ArchiveSettings,
     BudgetSettings,
@@ -31,7 +37,7 @@ from ayne_dagster.settings.sections import (
     LogSettings,
     ModelSettings,
     OmdbSettings,
-    RefreshSettings,
+    OptionalWebAddress,
     TmdbSettings,
 )
 
@@ -70,6 +76,11 @@ class Settings(BaseSettings):
     bulk_folder: Path = Field(
         default=Path("data/raw/bulk"), description="Where whole files (ids, ratings) are kept."
     )
+    clock_url: OptionalWebAddress = Field(
+        default=None,
+        description="Where the platform reads the time instead of this machine's clock: the "
+        "sandbox's `/_sandbox/clock`, for days that pass on command. Empty: this machine.",
+    )
     tmdb: TmdbSettings = TmdbSettings()
     omdb: OmdbSettings = OmdbSettings()
     export: ExportSettings = ExportSettings()
@@ -79,6 +90,9 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     refresh: RefreshSettings = RefreshSettings()
+    changes: ChangeSettings = ChangeSettings()
+    history: HistorySettings = HistorySettings()
+    automation: AutomationSettings = AutomationSettings()
     model: ModelSettings = ModelSettings()
     experiments: ExperimentSettings = ExperimentSettings()
     logs: LogSettings = LogSettings()

@@ -40,14 +40,17 @@ def _web_address(value: str) -> str:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
 OptionalCount = Annotated[int | None, BeforeValidator(_empty_is_unset)]
+OptionalWebAddress = Annotated[WebAddress | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A group of settings."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class TmdbSettings(_Section):
+class TmdbSettings(Section):
     """TMDB: lists, discover, details."""
 
     api_key: OptionalSecret = Field(
@@ -79,7 +82,7 @@ class TmdbSettings(_Section):
     )
 
 
-class OmdbSettings(_Section):
+class OmdbSettings(Section):
     """OMDb: ratings, awards, US box office."""
 
     api_key: OptionalSecret = Field(default=None, description="OMDb API key.")
@@ -100,7 +103,7 @@ class OmdbSettings(_Section):
     )
 
 
-class ExportSettings(_Section):
+class ExportSettings(Section):
     """TMDB's daily export of all film ids: no key needed."""
 
     is_enabled: bool = Field(
@@ -119,7 +122,7 @@ class ExportSettings(_Section):
     )
 
 
-class ImdbSettings(_Section):
+class ImdbSettings(Section):
     """IMDb's file of ratings: no key needed, personal and non-commercial use only."""
 
     accept_personal_use: bool = Field(
@@ -132,7 +135,7 @@ class ImdbSettings(_Section):
     )
 
 
-class BudgetSettings(_Section):
+class BudgetSettings(Section):
     """Where pace, places and daily quota are shared."""
 
     backend: Literal["file", "redis"] = Field(
@@ -160,7 +163,7 @@ class BudgetSettings(_Section):
         return value
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """The DuckDB warehouse and its Parquet mirror."""
 
     path: Path = Field(default=Path("data/ayne.duckdb"), description="The DuckDB file.")
@@ -181,7 +184,7 @@ class DatabaseSettings(_Section):
     )
 
 
-class ArchiveSettings(_Section):
+class ArchiveSettings(Section):
     """The raw answers: journal of a run, archive afterwards."""
 
     folder: Path = Field(default=Path("data/raw/responses"), description="Root of the archive.")
@@ -194,7 +197,7 @@ class ArchiveSettings(_Section):
     )
 
 
-class DiscoverySettings(_Section):
+class DiscoverySettings(Section):
     """Which films are looked for, and how often."""
 
     min_votes: int = Field(
@@ -219,47 +222,7 @@ class DiscoverySettings(_Section):
     )
 
 
-class RefreshSettings(_Section):
-    """How long an answer stays fresh, by age since release."""
-
-    tmdb_days_new: float = Field(
-        default=5, gt=0, description="TMDB: unreleased and 0-60 days, days."
-    )
-    tmdb_days_young: float = Field(default=15, gt=0, description="TMDB: 60-180 days, days.")
-    tmdb_days_settling: float = Field(default=30, gt=0, description="TMDB: 180-365 days, days.")
-    tmdb_days_old: float = Field(default=90, gt=0, description="TMDB: over 365 days, days.")
-    omdb_days_new: float = Field(
-        default=5, gt=0, description="OMDb: unreleased and 0-60 days, days."
-    )
-    omdb_days_young: float = Field(default=30, gt=0, description="OMDb: 60-180 days, days.")
-    omdb_days_settling: float = Field(default=90, gt=0, description="OMDb: 180-365 days, days.")
-    omdb_days_old: float = Field(default=180, gt=0, description="OMDb: over 365 days, days.")
-    spread: float = Field(
-        default=0.10,
-        ge=0,
-        lt=1,
-        description="Due times are spread by this share of the interval, each way.",
-    )
-    frozen_after_days: int = Field(
-        default=365, ge=0, description="Younger films never freeze, days."
-    )
-    frozen_after_cycles: int = Field(
-        default=3, ge=1, description="Unchanged refreshes in a row before a film freezes."
-    )
-    frozen_recheck_days: float = Field(
-        default=150,
-        gt=0,
-        le=160,
-        description="A frozen row is verified after so many days (TMDB: < 180).",
-    )
-    limit_per_run: OptionalCount = Field(
-        default=None,
-        ge=1,
-        description="Most films fetched per source and run; empty: all that are due.",
-    )
-
-
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The revenue model."""
 
     seed: int = Field(default=42, ge=0, description="Seed of everything random in training.")
@@ -268,7 +231,7 @@ class ModelSettings(_Section):
     )
 
 
-class ExperimentSettings(_Section):
+class ExperimentSettings(Section):
     """MLflow."""
 
     tracking_uri: str = Field(
@@ -280,7 +243,7 @@ class ExperimentSettings(_Section):
     name: str = Field(default="ayne_revenue", description="Name of the experiment.")
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs."""
 
     json_lines: bool = Field(

@@ -1,9 +1,15 @@
 """The contract of every table, written once: DDL, checks, UI schema and docs come from it.
 
 Lives here: the register of all tables. A new table is a contract in `fetched.py`, `bulk.py`,
-`derived.py` or `operations.py` and its name below.
+`derived.py`, `operations.py` or `automation.py` and its name below.
 """
 
+from ayne_dagster.domain.tables.automation import (
+    CHANGE_DAYS,
+    COLLECTION_STATS,
+    PIPELINE_RUNS,
+    TMDB_CHANGES,
+)
 from ayne_dagster.domain.tables.bulk import BULK_READS, IMDB_RATINGS, TMDB_IDS
 from ayne_dagster.domain.tables.contract import (
     RELEASE_YEAR,
@@ -47,6 +53,8 @@ OPERATION_TABLES: tuple[TableContract, ...] = (
     QUARANTINED_ANSWERS,
     DISCOVERY_WALKS,
     BULK_READS,
+    CHANGE_DAYS,
+    PIPELINE_RUNS,
 )
 """The tables that record the work."""
 
@@ -58,6 +66,8 @@ TABLES: dict[str, TableContract] = {
 __all__ = [
     "ASSET_TABLES",
     "BULK_READS",
+    "CHANGE_DAYS",
+    "COLLECTION_STATS",
     "DISCOVERED_MOVIES",
     "DISCOVERY_WALKS",
     "FEATURES",
@@ -67,11 +77,13 @@ __all__ = [
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",
+    "PIPELINE_RUNS",
     "QUARANTINED_ANSWERS",
     "REFRESH_HISTORY",
     "REFRESH_STATE",
     "RELEASE_YEAR",
     "TABLES",
+    "TMDB_CHANGES",
     "TMDB_DETAILS",
     "TMDB_IDS",
     "TRAINED_MODEL",
