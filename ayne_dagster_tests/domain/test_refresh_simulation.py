@@ -80,7 +80,7 @@ class World:
         names = self.changes[days] & (days[:, None] >= np.floor(-answered))
         at = pd.DatetimeIndex([read[day] for day in days.tolist()])
         first = pd.Series(at[names.argmax(axis=0)], index=self.films.index)
-        self.films["named_at"] = first.where(names.any(axis=0))
+        self.films["named_at"] = first.where(pd.Series(names.any(axis=0), first.index))
 
 
 def days_of(films: pd.DataFrame, now: datetime, days_of_band: dict[str, float]) -> np.ndarray:
