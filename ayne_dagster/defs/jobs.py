@@ -10,18 +10,20 @@ from ayne_dagster.domain.tables import (
     FEATURES,
     FORECASTS,
     IMDB_RATINGS,
+    TMDB_CHANGES,
     TMDB_IDS,
     TRAINED_MODEL,
 )
 
 _MODELLING = dg.AssetSelection.assets(FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
 _BULK = dg.AssetSelection.assets(TMDB_IDS.name, IMDB_RATINGS.name)
+_FEED = dg.AssetSelection.assets(TMDB_CHANGES.name)
 
 
 def jobs() -> dg.Definitions:
     """All jobs; each but `bulk_files` takes a range of release years."""
     years = release_year_partitions()
-    everything = dg.AssetSelection.all() - _BULK
+    everything = dg.AssetSelection.all() - _BULK - _FEED
     return dg.Definitions(
         jobs=[
             dg.define_asset_job(

@@ -54,3 +54,11 @@ class FetchConfig(dg.Config):
     force: bool = Field(
         default=False, description="Ask for every film of the run's years, due or not."
     )
+
+
+class ChangesConfig(dg.Config):
+    """Options of `tmdb_changes`."""
+
+    force: bool = Field(
+        default=False, description="Read the run's days again, even those read before."
+    )
