@@ -43,10 +43,12 @@ def command(runs: int, database: Path | None, as_json: bool) -> None:
         changed = settings.database.model_copy(update={"path": database.resolve()})
         settings = settings.model_copy(update={"database": changed})
     resources = build_resources(settings)
+    figures = _figures(settings, resources, datetime.now(UTC))
     report = {
         "database": settings.resolve(settings.database.path),
         "tables": resources["queries"].table_sizes(),
-        "due": _due(settings, resources, datetime.now(UTC)),
+        "films": figures,
+        "due": _due(figures),
         "budgets": _budgets(resources["services"]),
         "runs": _last_runs(use_dagster_home(PROJECT_ROOT / "dagster_home"), runs),
     }
@@ -58,12 +60,27 @@ def command(runs: int, database: Path | None, as_json: bool) -> None:
     _show(report, [] if database else _demo_databases(PROJECT_ROOT / "data"))
 
 
-def _due(settings: "Settings", resources: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+def _figures(
+    settings: "Settings", resources: Mapping[str, Any], now: datetime
+) -> list[dict[str, Any]]:
     from ayne_dagster.domain.release_years import release_year_keys
     from ayne_dagster.storage.status_queries import StatusQueries
 
     years = release_year_keys(settings.first_release_year, now.date())
-    return StatusQueries(resources["queries"].warehouse).films_due(years, now, resources["policy"])
+    queries = StatusQueries(resources["queries"].warehouse)
+    return queries.collection_figures(years, now, resources["policy"])
+
+
+def _due(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per source: how many films are due now, how many more within a week."""
+    from ayne_dagster.storage.status_queries import DUE_NOW, DUE_SOON
+
+    found = {(row["figure"], row["part"]): row["value"] for row in figures}
+    return [
+        {"source": part, "now": value, "next_7_days": found[DUE_SOON, part]}
+        for (figure, part), value in found.items()
+        if figure == DUE_NOW
+    ]
 
 
 def _demo_databases(data: Path) -> list[Path]:
@@ -128,9 +145,12 @@ def _show(report: dict[str, Any], demos: list[Path]) -> None:
             click.echo(f"A demo's films are there: ayne status --database {path}")
     screen.print(table("Rows", ["table", "rows"], report["tables"].items()))
     screen.print(
-        table("Due", ["source", "now", "in the next 7 days", "frozen films"],
-              [[d["source"], d["now"], d["next_7_days"], d["frozen"]] for d in report["due"]])
-    )  # fmt: skip
+        table(
+            "Films",
+            ["figure", "part", "films"],
+            [[f["figure"], f["part"], f["value"]] for f in report["films"]],
+        )
+    )
     screen.print(
         table(
             "Request budgets (UTC day)",
