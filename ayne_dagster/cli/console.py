@@ -71,7 +71,8 @@ def table(
         )
         made.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(_shown(value) for value in row))
+        # As text, not as markup: there are films called [rec].
+        made.add_row(*(Text(_shown(value)) for value in row))
     return made
 
 
