@@ -1,4 +1,4 @@
-"""What assets are given: I/O manager, warehouse queries, services, policy, experiment log, clock.
+"""What assets are given: I/O manager, warehouse, services, policy, experiment log, clock, options.
 
 Settings are read here, when Dagster builds its definitions, and nowhere at import.
 See https://docs.dagster.io/guides/build/external-resources.
@@ -11,6 +11,7 @@ import dagster as dg
 
 from ayne_dagster.defs.clock import Clock, platform_clock, utc_now
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.job_options import OPTIONS, RunOptions
 from ayne_dagster.defs.services import Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
@@ -64,6 +65,7 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
             settings.experiments.name,
         ),
         "settings": settings,
+        OPTIONS: RunOptions.configure_at_launch(),
     }
 
 
