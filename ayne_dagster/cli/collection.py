@@ -5,16 +5,20 @@ Lives here: opening it once, for `due`, `refresh`, `run` and `status` alike. Not
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ayne_dagster.defs.services import Services
+    from ayne_dagster.domain.outcomes import Source
     from ayne_dagster.domain.refresh_policy import RefreshPolicy
     from ayne_dagster.settings import Settings
     from ayne_dagster.storage.warehouse import Warehouse
+
+BOX_OFFICE = "box-office"
+"""Has no request of its own: OMDb's answer brings it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ class Collection:
     def services(self) -> "Services":
         """Clients, their budget and the clock."""
         return self.resources["services"]
+
+    def rule(self, name: str) -> "tuple[Source, RefreshPolicy]":
+        """Whom to ask for what `tmdb`, `omdb` or `box-office` stand for, and by which intervals."""
+        from ayne_dagster.domain.outcomes import Source
+
+        if name != BOX_OFFICE:
+            return Source(name), self.policy
+        intervals = {**self.policy.interval_days, Source.OMDB: self.policy.box_office_days}
+        return Source.OMDB, replace(self.policy, interval_days=intervals)
 
 
 def open_collection(database: Path | None = None) -> Collection:

@@ -1,28 +1,20 @@
 """`ayne due`: which films are due, most urgent first, and for one film why or why not."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ayne_dagster.cli.collection import Collection, open_collection
+from ayne_dagster.cli.collection import BOX_OFFICE, Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
 from ayne_dagster.cli.options import YearKeys, database_option, json_option, keys_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ayne_dagster.domain.outcomes import Source
-    from ayne_dagster.domain.refresh_policy import RefreshPolicy
-
-_BOX_OFFICE = "box-office"
 _YEARS_SHOWN = 12
 
 
 @click.command("due")
-@click.option("--source", type=click.Choice(["tmdb", "omdb", _BOX_OFFICE]),
+@click.option("--source", type=click.Choice(["tmdb", "omdb", BOX_OFFICE]),
               help="Only what is due there. [default: tmdb and omdb]")  # fmt: skip
 @click.option("--year", "years", type=YearKeys(), metavar="YEARS",
               help="Only these release years: 1999, 1990-1999, undated. [default: all]")  # fmt: skip
@@ -85,7 +77,7 @@ def due_report(
     per_source: list[dict[str, Any]] = []
     per_year: dict[str, dict[str, Any]] = {}
     for name in sources:
-        source, policy = _rule(collection, name)
+        source, policy = collection.rule(name)
         found = queries.due_years(source, years, now, policy)
         for row in found:
             year = per_year.setdefault(
@@ -114,33 +106,21 @@ def due_report(
     }
 
 
-def _rule(collection: Collection, name: str) -> "tuple[Source, RefreshPolicy]":
-    """Whom to ask for what a source's name stands for, and by which intervals."""
-    from ayne_dagster.domain.outcomes import Source
-
-    policy = collection.policy
-    if name != _BOX_OFFICE:
-        return Source(name), policy
-    intervals = {**policy.interval_days, Source.OMDB: policy.box_office_days}
-    return Source.OMDB, replace(policy, interval_days=intervals)
-
-
 def _films(
     collection: Collection, sources: Sequence[str], years: Sequence[str], limit: int
 ) -> list[dict[str, Any]]:
     """The most urgent films of all these sources together."""
     import pandas as pd
 
-    from ayne_dagster.domain.due_reasons import why_words
     from ayne_dagster.domain.refresh_policy import Why, age_bands
+    from ayne_dagster.storage.status_queries import StatusQueries
     from ayne_dagster.storage.steering_queries import SteeringQueries
 
-    queries = SteeringQueries(collection.warehouse)
     frames: list[pd.DataFrame] = []
     for name in sources:
-        source, policy = _rule(collection, name)
-        found = collection.resources["queries"].due(
-            source, years, collection.now, policy, limit=limit
+        source, policy = collection.rule(name)
+        found = StatusQueries(collection.warehouse).due(
+            source, years, collection.now, policy, limit
         )
         frames.append(found[["tmdb_id", "popularity", "due_at", "why"]].assign(source=name))
     due = pd.concat(frames, ignore_index=True)
@@ -151,7 +131,7 @@ def _films(
         .sort_values(["_turn", "popularity"], ascending=[True, False], kind="stable")
         .head(limit)
     )
-    known = queries.films(urgent["tmdb_id"].tolist())
+    known = SteeringQueries(collection.warehouse).films(urgent["tmdb_id"].tolist())
     released = pd.Series([known[i]["release_date"] for i in urgent["tmdb_id"]], dtype=object)
     return [
         {
@@ -162,12 +142,27 @@ def _films(
             "age_band": band,
             "due_since": row.due_at.to_pydatetime(),
             "why": row.why,
-            "reason": why_words(row.why),
+            "words": _brief(collection, row.source, row.why, band),
         }
         for row, band in zip(
             urgent.itertuples(index=False), age_bands(released, collection.now), strict=True
         )
     ]
+
+
+def _brief(collection: Collection, name: str, why: str, band: str) -> str:
+    """Why a film is due, in the few words a column has room for; `--explain` says all."""
+    from ayne_dagster.domain.refresh_policy import Why
+
+    source, policy = collection.rule(name)
+    return {
+        Why.NEVER_FETCHED: "never fetched",
+        Why.NAMED: "named by TMDB's change feed",
+        Why.INTERVAL: f"every {policy.days(source, band):g} days at its age",
+        Why.RECHECK: f"verified every {policy.frozen_recheck_days:g} days",
+        Why.NOT_FOUND: "was not found, asked again",
+        Why.UNUSABLE: "its answer could not be read",
+    }[Why(why)]
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -179,7 +174,7 @@ def _show(report: dict[str, Any]) -> None:
                 ["film", "title", "year", "source", "age", "due since (UTC)", "why"],
                 [
                     [str(one["tmdb_id"]), one["title"], one["release_year"], one["source"],
-                     one["age_band"], moment(one["due_since"]), one["reason"]]
+                     one["age_band"], moment(one["due_since"]), one["words"]]
                     for one in report["films"]
                 ],
             )
