@@ -17,7 +17,7 @@ _YEARS_SHOWN = 12
 @click.option("--source", type=click.Choice(["tmdb", "omdb", BOX_OFFICE]),
               help="Only what is due there. [default: tmdb and omdb]")  # fmt: skip
 @click.option("--year", "years", type=YearKeys(), metavar="YEARS",
-              help="Only these release years: 1999, 1990-1999, undated. [default: all]")  # fmt: skip
+              help="Only these release years: 1999, 1990-1999, undated.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True,
               help="Most films shown; the totals count all.")  # fmt: skip
 @click.option("--explain", "explained", type=click.IntRange(1), metavar="ID",
