@@ -19,6 +19,7 @@ _COMMANDS = {
     "collect": "ayne_dagster.cli.collect",
     "replay": "ayne_dagster.cli.replay",
     "status": "ayne_dagster.cli.status",
+    "runs": "ayne_dagster.cli.runs",
     "export": "ayne_dagster.cli.export",
     "settings": "ayne_dagster.cli.settings",
 }

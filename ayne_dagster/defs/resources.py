@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.services import Clock, Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
@@ -73,5 +74,5 @@ def resources() -> dg.Definitions:
     """
     settings = load_settings()
     return dg.Definitions(
-        resources=build_resources(settings, utc_now), executor=dg.in_process_executor
+        resources=build_resources(settings, utc_now), executor=in_process_executor
     )
