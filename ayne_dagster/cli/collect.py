@@ -1,6 +1,5 @@
 """`ayne collect`: the `collect` job over a range of release years."""
 
-
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
@@ -46,8 +45,8 @@ def command(
       ayne collect --refresh-only --refresh-limit 500
     """
     from ayne_dagster.cli.job_runs import run_job, use_dagster_home
-    from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
     from ayne_dagster.defs.clock import platform_clock
+    from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
     from ayne_dagster.domain.release_years import (
         UNDATED,
         YEARS_AHEAD,
