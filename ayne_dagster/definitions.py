@@ -12,6 +12,7 @@ def defs() -> dg.Definitions:
     """All definitions of the platform."""
     from ayne_dagster.defs import (
         assets,
+        change_feed,
         checks,
         jobs,
         resources,
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
         jobs.jobs(),
         schedules.schedules(),
         sensors.sensors(),
+        change_feed.definitions(),
         resources.resources(),
         run_status_sensors.run_status_sensors(),
     )
