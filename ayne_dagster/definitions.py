@@ -10,12 +10,22 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """All definitions of the platform."""
-    from ayne_dagster.defs import assets, checks, jobs, resources, run_status_sensors
+    from ayne_dagster.defs import (
+        assets,
+        checks,
+        jobs,
+        resources,
+        run_status_sensors,
+        schedules,
+        sensors,
+    )
 
     return dg.Definitions.merge(
         dg.Definitions(assets=dg.load_assets_from_package_module(assets)),
         checks.checks(),
         jobs.jobs(),
+        schedules.schedules(),
+        sensors.sensors(),
         resources.resources(),
         run_status_sensors.run_status_sensors(),
     )

@@ -20,6 +20,7 @@ EXPECTED_ERRORS = frozenset(
         "MissingCredential",
         "UnknownReleaseYear",
         "SandboxStartError",
+        "ClockUnreachable",
         "LedgerUnusable",
         "RunFailed",
     }

@@ -4,22 +4,23 @@ Lives here: counting. Not here: which films are due (`due_films.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.storage.due_films import due_query
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_queries import DueQueries
 
 SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class StatusQueries(MovieQueries):
+class StatusQueries(DueQueries):
     """Questions about the state of one warehouse as a whole."""
 
     def films_due(
@@ -37,10 +38,13 @@ class StatusQueries(MovieQueries):
             `frozen`, the films the last flags call frozen.
         """
         [flags] = self._rows("SELECT count(*) AS films FROM {frozen_flags} WHERE is_frozen", {})
+        feed = self.change_feed()
+        # A week from now the feed will have been read on, as it is today.
+        soon_feed = replace(feed, until=feed.until + SOON) if feed else None
         rows = []
         for source in Source:
-            due = self._films(source, years, now, policy)
-            soon = self._films(source, years, now + SOON, policy)
+            due = self._films(source, years, now, policy, feed)
+            soon = self._films(source, years, now + SOON, policy, soon_feed)
             # Not a difference of two counts: a film that grows into a longer interval meanwhile is
             # due now and would not be then.
             more = len(np.setdiff1d(soon, due, assume_unique=True))
@@ -51,10 +55,15 @@ class StatusQueries(MovieQueries):
         return rows
 
     def _films(
-        self, source: Source, years: Sequence[str], now: datetime, policy: RefreshPolicy
+        self,
+        source: Source,
+        years: Sequence[str],
+        now: datetime,
+        policy: RefreshPolicy,
+        feed: ChangeFeed | None,
     ) -> np.ndarray:
         """Ids of the films due at a moment, each once."""
-        sql, parameters = due_query(source, years, now, policy)
+        sql, parameters = due_query(source, years, now, policy, feed)
         with self._reading() as (connection, tables):
             # Grouped, so that nothing is sorted by urgency only to be counted.
             found = connection.execute(
