@@ -26,7 +26,7 @@ _CROWDED = f"""
     SELECT DISTINCT source, tmdb_id FROM {{history}}
     WHERE fetched_at < $before AND {_ALIVE}
     GROUP BY source, tmdb_id, {_MONTH} HAVING count(*) > 1
-"""  # noqa: S608
+"""
 """Films with more than one old answer in some month: no other loses a row."""
 
 _CROWDED_IN_GROUPS = f"""
@@ -35,7 +35,7 @@ _CROWDED_IN_GROUPS = f"""
         (sum(count(*)) OVER (ORDER BY source, tmdb_id) // $rows_at_once)::INTEGER AS part
     FROM {{history}} SEMI JOIN ({_CROWDED}) USING (source, tmdb_id)
     GROUP BY source, tmdb_id
-"""  # noqa: S608
+"""
 
 _THIN = f"""
     DELETE FROM {{history}} WHERE rowid IN (
@@ -54,20 +54,20 @@ _THIN = f"""
                 lead(month) OVER alike IS NOT DISTINCT FROM month AS has_later_in_month,
                 lead(row_id) OVER (PARTITION BY source, tmdb_id, outcome ORDER BY moment) IS NULL
                     AS is_newest_of_outcome,
-                is_change OR coalesce(moment - lag(moment) OVER alike >= $cycle_us, true) AS is_anchor
+                is_change OR coalesce(moment - lag(moment) OVER alike >= $cycle_us, true)
+                    AS is_anchor
             FROM answers
             WINDOW alike AS (PARTITION BY source, tmdb_id, is_alive ORDER BY moment)
         )
         SELECT row_id FROM compared
         QUALIFY is_alive AND fetched_at < $before AND has_later_in_month
-            AND NOT is_change AND NOT is_of_new_id
-            AND NOT is_newest_of_outcome
-            -- Anchors from here on; the last one kept is itself the oldest row kept whatever its age.
+            AND NOT is_change AND NOT is_of_new_id AND NOT is_newest_of_outcome
+            -- Anchors from here on; the oldest row kept whatever its age is one itself.
             AND sum(is_anchor::INTEGER) OVER (
                 PARTITION BY source, tmdb_id, is_alive ORDER BY moment DESC
             ) >= $keep_last + is_anchor::INTEGER
     )
-"""  # noqa: S608
+"""
 """What goes: an old answer with a later one of its month, and of no other use.
 
 What `refresh_state` is summed up from stays: changes and first answers; every answer that is no
