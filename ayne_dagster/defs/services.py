@@ -4,25 +4,18 @@ Lives here: from settings to clients. Not here: the clients (`sources`) and the 
 Dagster (`resources.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from ayne_dagster.defs.clock import Clock, utc_now
 from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.refresh_policy import (
-    NEW,
-    OLD,
-    SETTLING,
-    UNDATED_BAND,
-    UNRELEASED,
-    YOUNG,
-    RefreshPolicy,
-)
+from ayne_dagster.domain.refresh_policy import RefreshPolicy, days_by_band
 from ayne_dagster.settings import Settings
+from ayne_dagster.settings.freshness import RefreshSettings
 from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits, key_hash
 from ayne_dagster.sources.sqlite_budget import SqliteRequestBudget
 
@@ -32,8 +25,6 @@ if TYPE_CHECKING:
     from ayne_dagster.sources.omdb import OmdbClient
     from ayne_dagster.sources.page_journal import PageJournal
     from ayne_dagster.sources.tmdb import TmdbClient
-
-Clock = Callable[[], datetime]
 
 
 class MissingCredential(RuntimeError):
@@ -152,43 +143,41 @@ class Services:
                 )
             return RedisRequestBudget(url, limits)
         path = self.settings.resolve(self.settings.request_ledger)
-        return SqliteRequestBudget(path, limits, now=self.now)
+        # Where days pass on command, requests still are real seconds apart.
+        real = self.now if self.settings.clock_url is None else utc_now
+        return SqliteRequestBudget(path, limits, now=real, days=self.now)
 
 
 def refresh_policy(settings: Settings) -> RefreshPolicy:
     """The refresh policy with the numbers of the settings."""
-    days = settings.refresh
-
-    def intervals(new: float, young: float, settling: float, old: float) -> dict[str, float]:
-        return {
-            UNRELEASED: new,
-            NEW: new,
-            YOUNG: young,
-            SETTLING: settling,
-            OLD: old,
-            UNDATED_BAND: settling,
-        }
-
+    days, changes = settings.refresh, settings.changes
     return RefreshPolicy(
         interval_days={
-            Source.TMDB: intervals(
-                days.tmdb_days_new,
-                days.tmdb_days_young,
-                days.tmdb_days_settling,
-                days.tmdb_days_old,
-            ),
-            Source.OMDB: intervals(
-                days.omdb_days_new,
-                days.omdb_days_young,
-                days.omdb_days_settling,
-                days.omdb_days_old,
-            ),
+            Source.TMDB: _days_by_band(days, "tmdb"),
+            Source.OMDB: _days_by_band(days, "omdb"),
         },
+        box_office_days=_days_by_band(days, "box_office"),
+        gap_days=_days_by_band(days, "gap"),
+        feed_believed_days=changes.believed_days,
+        is_feed_enabled=changes.is_enabled,
         spread=days.spread,
+        not_found_days={
+            Source.TMDB: days.tmdb_days_not_found,
+            Source.OMDB: days.omdb_days_not_found,
+        },
+        unusable_days=days.days_unusable,
         frozen_recheck_days=days.frozen_recheck_days,
         frozen_after_days=days.frozen_after_days,
         frozen_after_cycles=days.frozen_after_cycles,
+        gone_after_days=days.gone_after_days,
+        cycle_days=days.cycle_days,
     )
+
+
+def _days_by_band(days: RefreshSettings, kind: str) -> dict[str, float]:
+    """The five settings `<kind>_days_<band>`."""
+    bands = ("new", "young", "settling", "old", "undated")
+    return days_by_band(**{band: getattr(days, f"{kind}_days_{band}") for band in bands})
 
 
 def _needed(key: SecretStr | None, setting: str, service: str) -> SecretStr:

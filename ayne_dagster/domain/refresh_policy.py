@@ -1,15 +1,18 @@
 """When a film is due at each source, and why: age since release -> band -> interval.
 
-Lives here: the rule, vectorised over frames. Not here: freezing (`freezing.py`) and the questions
-to the warehouse that fill the frames (`storage/movie_queries.py`).
+Lives here: the rule, vectorised over frames. Not here: its decisions in words (`due_reasons.py`),
+freezing (`freezing.py`) and the questions to the warehouse that fill the frames
+(`storage/movie_queries.py`).
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.tables.derived import AGE_BANDS
 
@@ -19,6 +22,26 @@ BAND_ENDS = ((UNRELEASED, -1), (NEW, 60), (YOUNG, 180), (SETTLING, 365))
 SPREAD_MULTIPLIER = 2654435761
 """Multiplicative hashing (Knuth, TAOCP 6.4): neighbouring ids land far apart."""
 _DAY_SECONDS = 86_400.0
+_STANDING = (FetchOutcome.ROW, FetchOutcome.UNCHANGED)
+"""Answers that say what TMDB has: a change since then is what the feed can tell of."""
+
+
+class Why(StrEnum):
+    """What a film's due time comes from."""
+
+    NEVER_FETCHED = "never_fetched"
+    NAMED = "named"
+    """TMDB's change feed names it since its last answer: due after its band's gap."""
+    INTERVAL = "interval"
+    RECHECK = "recheck"
+    """Frozen, or not named by a feed that is believed: verified again from time to time."""
+    NOT_FOUND = "not_found"
+    UNUSABLE = "unusable"
+    FORCED = "forced"
+    GONE = "gone"
+    """Never asked for: TMDB has it no more."""
+    NO_IMDB_ID = "no_imdb_id"
+    """Never asked for: OMDb wants an imdb id."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +51,12 @@ class RefreshPolicy:
     Attributes:
         interval_days: Per source and age band, how long an answer stays fresh. Unreleased films
             share the interval of the newest ones, undated films that of the third band.
+        box_office_days: Per age band, how long box office stays fresh. It has no request of its
+            own: OMDb brings it with the ratings, and is asked by the shorter of both intervals.
+        gap_days: Per age band, how long after its last answer a film that TMDB's change feed names
+            is asked for at the earliest. Not spread: edits are spread already.
+        feed_believed_days: A feed read up to longer ago than this keeps no film back.
+        is_feed_enabled: Whether the feed has a say at all.
         spread: Each film's interval is stretched by a fixed share between -spread and +spread, so
             that a first backfill does not come due on one day.
         not_found_days: How long "we do not know it" is believed, per source. TMDB is asked again
@@ -43,24 +72,18 @@ class RefreshPolicy:
 
     interval_days: dict[Source, dict[str, float]] = field(
         default_factory=lambda: {
-            Source.TMDB: {
-                UNRELEASED: 5,
-                NEW: 5,
-                YOUNG: 15,
-                SETTLING: 30,
-                OLD: 90,
-                UNDATED_BAND: 30,
-            },
-            Source.OMDB: {
-                UNRELEASED: 5,
-                NEW: 5,
-                YOUNG: 30,
-                SETTLING: 90,
-                OLD: 180,
-                UNDATED_BAND: 90,
-            },
+            Source.TMDB: days_by_band(new=5, young=15, settling=30, old=90, undated=30),
+            Source.OMDB: days_by_band(new=5, young=30, settling=90, old=180, undated=90),
         }
     )
+    box_office_days: dict[str, float] = field(
+        default_factory=lambda: days_by_band(new=5, young=30, settling=90, old=180, undated=90)
+    )
+    gap_days: dict[str, float] = field(
+        default_factory=lambda: days_by_band(new=1, young=3, settling=7, old=14, undated=7)
+    )
+    feed_believed_days: float = 3.0
+    is_feed_enabled: bool = True
     spread: float = 0.10
     not_found_days: dict[Source, float] = field(
         default_factory=lambda: {Source.TMDB: 1.0, Source.OMDB: 30.0}
@@ -71,6 +94,33 @@ class RefreshPolicy:
     frozen_after_cycles: int = 3
     gone_after_days: float = 1.0
     cycle_days: float = 1.0
+
+    def days(self, source: Source, band: str) -> float:
+        """How long an answer about a film of an age band stays fresh, spread aside."""
+        days = self.interval_days[source][band]
+        return min(days, self.box_office_days[band]) if source is Source.OMDB else days
+
+    def believes(self, feed: ChangeFeed | None, now: datetime) -> bool:
+        """Whether a change feed may keep films from being asked for."""
+        return (
+            self.is_feed_enabled
+            and feed is not None
+            and feed.is_believed(now, self.feed_believed_days)
+        )
+
+
+def days_by_band(
+    *, new: float, young: float, settling: float, old: float, undated: float
+) -> dict[str, float]:
+    """Days per age band; unreleased films share those of the newest."""
+    return {
+        UNRELEASED: new,
+        NEW: new,
+        YOUNG: young,
+        SETTLING: settling,
+        OLD: old,
+        UNDATED_BAND: undated,
+    }
 
 
 def age_bands(release_dates: pd.Series, now: datetime) -> pd.Series:
@@ -102,42 +152,113 @@ def spread_factors(tmdb_ids: pd.Series, spread: float) -> pd.Series:
 
 
 def due_times(
-    films: pd.DataFrame, source: Source, now: datetime, policy: RefreshPolicy
+    films: pd.DataFrame,
+    source: Source,
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
 ) -> pd.Series:
-    """When each film is to be asked for at a source; NaT where it never is.
+    """When each film is to be asked for at a source; NaT where it never is: see `decide`."""
+    return decide(films, source, now, policy, feed)["due_at"]
 
+
+def decide(
+    films: pd.DataFrame,
+    source: Source,
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
+) -> pd.DataFrame:
+    """When each film is to be asked for at a source, and what that comes from.
+
+    The plain rule: so many days after the last answer, by age. At TMDB the change feed decides over
+    it for films whose last answer stands (a row, or "unchanged"): one it names since then is due as
+    soon as its band's gap has passed, never later than by the plain rule; one it does not name is
+    not asked for before its re-verification, if the feed is believed and has no gap since then.
     `storage/due_films.py` says the same in SQL for a million films; a test holds them equal.
 
     Args:
         films: One row per film with `tmdb_id`, `release_date`, `imdb_id`, `is_frozen`,
-            `first_seen_at`, `last_seen_at`, `changed_at`, `tmdb_gone_at` and, per source,
-            `<source>_answered_at` and `<source>_outcome`.
+            `first_seen_at`, `last_seen_at`, `changed_at`, `tmdb_gone_at`, `named_at` and, per
+            source, `<source>_answered_at` and `<source>_outcome`. `named_at` is when a day of the
+            feed was first read that names the film, the UTC day of TMDB's last answer or a later
+            one; the feed knows days only, so a change before the answer on the same day counts.
         source: Whom to ask.
         now: The moment asked about, UTC.
         policy: The numbers of the rule.
+        feed: What is known of the change feed; None: nothing was read.
 
     Returns:
-        UTC timestamps. A film never asked for is due since it is known (at OMDb: since TMDB's
-        details last changed, for they brought its imdb id), and never later than now.
+        By the index of `films`: `due_at` (UTC, whole seconds; NaT: never), `why` (values of `Why`),
+        `plain_due_at` (what it would be without the feed) and `is_spared` (whether the feed put it
+        off to the re-verification). A film never asked for is due since it is known (at OMDb: since
+        TMDB's details last changed, for they brought its imdb id), and never later than now.
     """
-    answered = _moments(films[f"{source}_answered_at"])
+    answered = _moments(films[f"{source}_answered_at"]).dt.floor("s")
     outcome = films[f"{source}_outcome"]
+    gone, frozen = is_gone(films), films["is_frozen"].astype(bool)
     bands = age_bands(films["release_date"], now)
-    days = bands.map(policy.interval_days[source]).astype(float)
-    days = days.where(~films["is_frozen"].astype(bool), policy.frozen_recheck_days)
-    days = days * spread_factors(films["tmdb_id"], policy.spread)
-    days = days.mask(outcome == FetchOutcome.NOT_FOUND, policy.not_found_days[source])
-    days = days.mask(outcome == FetchOutcome.UNUSABLE, policy.unusable_days)
-    gone = is_gone(films)
+    factors = spread_factors(films["tmdb_id"], policy.spread)
+    days = bands.map({band: policy.days(source, band) for band in AGE_BANDS}).astype(float)
+    days = days.where(~frozen, policy.frozen_recheck_days)
+    why = pd.Series(np.where(frozen, Why.RECHECK, Why.INTERVAL), index=films.index, dtype=object)
+    due = _after(answered, days * factors)
+    for kind, is_it, fixed_days in (
+        (Why.NOT_FOUND, outcome == FetchOutcome.NOT_FOUND, policy.not_found_days[source]),
+        (Why.UNUSABLE, outcome == FetchOutcome.UNUSABLE, policy.unusable_days),
+        (Why.NOT_FOUND, gone & (source is Source.TMDB), policy.not_found_days[source]),
+    ):
+        due = due.mask(is_it, _after(answered, fixed_days))
+        why = why.mask(is_it, kind)
+    made = pd.DataFrame({"due_at": due, "why": why, "plain_due_at": due, "is_spared": False})
+    if source is Source.TMDB and policy.is_feed_enabled:
+        is_standing = outcome.isin(_STANDING) & answered.notna() & ~gone
+        longest = days.clip(lower=policy.frozen_recheck_days) * factors
+        believed_since = feed.since if feed and policy.believes(feed, now) else None
+        _follow_feed(
+            made,
+            named=_moments(films["named_at"]).dt.floor("s").where(is_standing),
+            earliest=_after(answered, bands.map(policy.gap_days).astype(float)),
+            is_spared=is_standing & (answered >= believed_since if believed_since else False),
+            recheck=_after(answered, longest),
+        )
+    return _without_never(made, films, source, now, answered.isna())
+
+
+def _follow_feed(
+    made: pd.DataFrame,
+    *,
+    named: pd.Series,
+    earliest: pd.Series,
+    is_spared: pd.Series,
+    recheck: pd.Series,
+) -> None:
+    """Let the change feed decide over the plain due times of TMDB, in place."""
+    due = earliest.where(earliest >= named, named)
+    is_earlier = named.notna() & (due < made["plain_due_at"])
+    is_spared = is_spared & named.isna()
+    made["due_at"] = made["due_at"].mask(is_earlier, due).mask(is_spared, recheck)
+    made["why"] = made["why"].mask(is_earlier, Why.NAMED).mask(is_spared, Why.RECHECK)
+    made["is_spared"] = is_spared
+
+
+def _without_never(
+    made: pd.DataFrame, films: pd.DataFrame, source: Source, now: datetime, is_new: pd.Series
+) -> pd.DataFrame:
+    """The decisions with films that were never asked for, or never are to be."""
+    gone, known = is_gone(films), _known_since(films, source, now)
+    never, no_id = gone, pd.Series(False, index=films.index)
     if source is Source.TMDB:
-        days = days.mask(gone, policy.not_found_days[source])
-    # Whole seconds: nobody needs more, and two ways to compute them agree to the last bit.
-    seconds = np.floor(days * _DAY_SECONDS)
-    due = answered.dt.floor("s") + pd.to_timedelta(seconds, unit="s")
-    due = due.mask(answered.isna(), _known_since(films, source, now))
-    if source is Source.TMDB:
-        return due.mask(gone & ~(_moments(films["last_seen_at"]) > answered))
-    return due.mask(gone | films["imdb_id"].isna())
+        seen_again = _moments(films["last_seen_at"]) > _moments(films["tmdb_answered_at"])
+        never = gone & ~seen_again
+    else:
+        no_id = films["imdb_id"].isna()
+    why = made["why"].mask(is_new, Why.NEVER_FETCHED).mask(no_id, Why.NO_IMDB_ID)
+    return made.assign(
+        due_at=made["due_at"].mask(is_new, known).mask(never | no_id),
+        plain_due_at=made["plain_due_at"].mask(is_new, known).mask(never | no_id),
+        why=why.mask(never, Why.GONE),
+    )
 
 
 def is_gone(films: pd.DataFrame) -> pd.Series:
@@ -146,7 +267,11 @@ def is_gone(films: pd.DataFrame) -> pd.Series:
 
 
 def due_films(
-    films: pd.DataFrame, source: Source, now: datetime, policy: RefreshPolicy
+    films: pd.DataFrame,
+    source: Source,
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
 ) -> pd.DataFrame:
     """The films due at a source, in the order in which they are to be asked for.
 
@@ -154,17 +279,19 @@ def due_films(
     newest.
 
     Args:
-        films: As for `due_times`, plus `popularity`.
+        films: As for `decide`, plus `popularity`.
         source: Whom to ask.
         now: The moment asked about, UTC.
         policy: The numbers of the rule.
+        feed: What is known of the change feed.
 
     Returns:
-        The due rows of `films` with `due_at` added.
+        The due rows of `films` with `due_at` and `why` added.
     """
-    due = due_times(films, source, now, policy)
-    never = films[f"{source}_answered_at"].isna()
-    chosen = films.assign(due_at=due, _answered_due=due.mask(never))[due <= pd.Timestamp(now)]
+    made = decide(films, source, now, policy, feed)
+    due, never = made["due_at"], films[f"{source}_answered_at"].isna()
+    chosen = films.assign(due_at=due, why=made["why"], _answered_due=due.mask(never))
+    chosen = chosen[due <= pd.Timestamp(now)]
     first = chosen["_answered_due"].isna()
     return (
         chosen.assign(_is_answered=~first)
@@ -183,6 +310,11 @@ def _known_since(films: pd.DataFrame, source: Source, now: datetime) -> pd.Serie
     known = seen.fillna(changed) if source is Source.TMDB else changed.fillna(seen)
     latest = pd.Timestamp(now)
     return known.where(known <= latest, latest).dt.floor("s")
+
+
+def _after(answered: pd.Series, days: "pd.Series | float") -> pd.Series:
+    # Whole seconds: nobody needs more, and two ways to compute them agree to the last bit.
+    return answered + pd.to_timedelta(np.floor(days * _DAY_SECONDS), unit="s")
 
 
 def _moments(values: pd.Series) -> pd.Series:

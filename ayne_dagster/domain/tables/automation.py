@@ -53,6 +53,7 @@ PIPELINE_RUNS = TableContract(
     key=("run_id",),
     write_mode=WriteMode.MERGE,
     year_column=None,
+    newest_by="updated_at",
     columns=(
         Column("run_id", T.VARCHAR, "Dagster's id of the run.", nullable=False),
         Column("job", T.VARCHAR, "Its job.", nullable=False),
@@ -71,6 +72,8 @@ PIPELINE_RUNS = TableContract(
         Column("films_deferred", T.BIGINT, "Films left due by quota or limit.", nullable=False,
                minimum=0),
         Column("error", T.VARCHAR, "Why it failed, in words."),
+        Column("updated_at", T.TIMESTAMPTZ, "The state of Dagster's record this row tells.",
+               nullable=False),
     ),
 )  # fmt: skip
 
