@@ -26,9 +26,9 @@ from ayne_dagster.domain.tables import (
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.domain.year_groups import group_partitions
 from ayne_dagster.storage.duckdb_io_manager import write_batch
+from ayne_dagster.storage.due_queries import DueQueries
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.group_writes import GroupWriter
-from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.partition_reads import count_films
 from ayne_dagster.storage.warehouse import Warehouse
@@ -52,7 +52,7 @@ def _years() -> list[str]:
 
 def plan(path: Path) -> None:
     """Which films are due at TMDB, of all years: every one of them."""
-    MovieQueries(warehouse_at(path)).due(Source.TMDB, _years(), _NOW, RefreshPolicy())
+    DueQueries(warehouse_at(path)).due(Source.TMDB, _years(), _NOW, RefreshPolicy())
 
 
 def flags(path: Path) -> None:
@@ -60,7 +60,7 @@ def flags(path: Path) -> None:
     warehouse = warehouse_at(path)
     writer = GroupWriter(warehouse, FROZEN_FLAGS, None, "a benchmark")
     for years in group_partitions(count_films(warehouse, _years())):
-        films = MovieQueries(warehouse).films_to_plan(years, _NOW)
+        films = DueQueries(warehouse).films_to_plan(years, _NOW)
         writer.write(years, flag_films(films, _NOW, RefreshPolicy()))
 
 
@@ -87,7 +87,7 @@ def mirror(path: Path) -> None:
 
 def look_up(path: Path) -> None:
     """Read back what is stored of the films of each batch, as a refresh does to compare."""
-    queries = MovieQueries(warehouse_at(path))
+    queries = DueQueries(warehouse_at(path))
     films = count_films(queries.warehouse, _years())
     step = sum(films.values()) // BATCH
     for number in range(BATCHES):

@@ -85,9 +85,7 @@ def _decisions(collection: Collection, ids: Sequence[int]) -> Decisions:
 
     queries, now = StatusQueries(collection.warehouse), collection.services.now()
     return {
-        number: {
-            one.source.value: one for one in queries.explain(number, now, collection.policy)
-        }
+        number: {one.source.value: one for one in queries.explain(number, now, collection.policy)}
         for number in ids
     }
 

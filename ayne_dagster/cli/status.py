@@ -152,7 +152,7 @@ def _show_films(report: dict[str, Any]) -> None:
             ["films", "count", "share"],
             [
                 [
-                    row["figure"] if row["part"] == ALL else row["part"],
+                    row["part"] if row["figure"] == FILMS and row["part"] != ALL else row["figure"],
                     row["value"],
                     f"{row['value'] / known:.1%}" if known else None,
                 ]

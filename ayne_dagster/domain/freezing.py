@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import (
     OLD,
     UNDATED_BAND,
     RefreshPolicy,
+    Why,
     age_bands,
-    due_times,
+    decide,
     is_gone,
 )
 from ayne_dagster.domain.tables import FROZEN_FLAGS
@@ -44,13 +46,16 @@ def is_frozen(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.S
     )
 
 
-def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.DataFrame:
+def flag_films(
+    films: pd.DataFrame, now: datetime, policy: RefreshPolicy, feed: ChangeFeed | None = None
+) -> pd.DataFrame:
     """The rows of `frozen_flags` for these films.
 
     Args:
-        films: One row per film: the columns of `due_times` and `is_frozen`, and `release_year`.
+        films: One row per film: the columns of `decide` and `is_frozen`, and `release_year`.
         now: The moment asked about, UTC.
         policy: The numbers of the rule.
+        feed: What is known of TMDB's change feed.
 
     Returns:
         A frame that fulfils the contract of `frozen_flags`, sorted by `tmdb_id`.
@@ -58,26 +63,28 @@ def flag_films(films: pd.DataFrame, now: datetime, policy: RefreshPolicy) -> pd.
     films = films.sort_values("tmdb_id", ignore_index=True)
     frozen = is_frozen(films, now, policy)
     films = films.assign(is_frozen=frozen)
-    due = {source: due_times(films, source, now, policy) for source in Source}
+    made = {source: decide(films, source, now, policy, feed) for source in Source}
     flags = pd.DataFrame(
         {
             "tmdb_id": films["tmdb_id"],
             "release_year": films["release_year"].astype(object),
             "age_band": age_bands(films["release_date"], now),
             "tmdb_fetched_at": pd.to_datetime(films["tmdb_answered_at"], utc=True),
-            "tmdb_due_at": due[Source.TMDB],
+            "tmdb_due_at": made[Source.TMDB]["due_at"],
             "omdb_fetched_at": pd.to_datetime(films["omdb_answered_at"], utc=True),
-            "omdb_due_at": due[Source.OMDB],
+            "omdb_due_at": made[Source.OMDB]["due_at"],
             "tmdb_unchanged_cycles": films["tmdb_unchanged_cycles"].astype("int32"),
             "omdb_unchanged_cycles": films["omdb_unchanged_cycles"].astype("int32"),
             "is_frozen": frozen,
         }
     )
-    flags["reason"] = _reasons(films, flags, policy)
+    flags["reason"] = _reasons(films, flags, made[Source.TMDB], policy)
     return flags[FROZEN_FLAGS.column_names]
 
 
-def _reasons(films: pd.DataFrame, flags: pd.DataFrame, policy: RefreshPolicy) -> pd.Series:
+def _reasons(
+    films: pd.DataFrame, flags: pd.DataFrame, of_tmdb: pd.DataFrame, policy: RefreshPolicy
+) -> pd.Series:
     """Each film's state in words; free of `now`, so that an unchanged film keeps its words.
 
     A million films are in a few hundred states: the words of each state are made once.
@@ -88,6 +95,8 @@ def _reasons(films: pd.DataFrame, flags: pd.DataFrame, policy: RefreshPolicy) ->
             "age_band": flags["age_band"],
             "is_frozen": flags["is_frozen"],
             "is_gone": is_gone(films),
+            "is_named": of_tmdb["why"] == Why.NAMED,
+            "is_spared": of_tmdb["is_spared"],
             "is_tmdb_due": flags["tmdb_due_at"].notna(),
             "is_omdb_due": flags["omdb_due_at"].notna(),
             "is_tmdb_new": flags["tmdb_fetched_at"].isna(),
@@ -111,18 +120,25 @@ def _reason(kind: Any, policy: RefreshPolicy) -> str:
     if kind.is_gone:
         gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
         return f"{gone}; seen again since, asked once more" if kind.is_tmdb_due else gone
+    named = (
+        f"{policy.gap_days[kind.age_band]:g} days after its last answer (its change feed names it)"
+    )
     if kind.is_frozen:
-        return (
+        words = (
             f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {most} "
             f"refreshes of each source; verified again every {policy.frozen_recheck_days:g} days"
         )
-    days = {source: policy.interval_days[source][kind.age_band] for source in Source}
+        return f"{words}; TMDB {named}" if kind.is_named else words
     band = "no release date" if kind.age_band == UNDATED_BAND else kind.age_band
-    words = f"{band}: TMDB every {days[Source.TMDB]:g} days"
-    if kind.has_imdb_id:
-        words += f", OMDb every {days[Source.OMDB]:g} days"
+    days = policy.days(Source.TMDB, kind.age_band)
+    if kind.is_named:
+        words = f"{band}: TMDB {named}"
+    elif kind.is_spared:
+        days = max(days, policy.frozen_recheck_days)
+        words = f"{band}: TMDB every {days:g} days (its change feed does not name it)"
     else:
-        words += ", OMDb never (no imdb id)"
+        words = f"{band}: TMDB every {days:g} days"
+    words += _omdb_words(kind, policy)
     if kind.is_tmdb_new:
         words += "; details never fetched, due at once"
     elif kind.is_omdb_new and kind.is_omdb_due:
@@ -132,3 +148,11 @@ def _reason(kind: Any, policy: RefreshPolicy) -> str:
         if kind.has_ratings:
             words += f", {kind.omdb_cycles} of {most} unchanged OMDb refreshes"
     return words
+
+
+def _omdb_words(kind: Any, policy: RefreshPolicy) -> str:
+    if not kind.has_imdb_id:
+        return ", OMDb never (no imdb id)"
+    days = policy.days(Source.OMDB, kind.age_band)
+    is_by_box_office = days < policy.interval_days[Source.OMDB][kind.age_band]
+    return f", OMDb every {days:g} days{' (box office)' if is_by_box_office else ''}"

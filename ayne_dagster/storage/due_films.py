@@ -5,10 +5,12 @@ parameters, so that only due films leave the database. The rule people read is t
 holds both equal over films of every kind.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import (
     BAND_ENDS,
@@ -16,6 +18,7 @@ from ayne_dagster.domain.refresh_policy import (
     SPREAD_MULTIPLIER,
     UNDATED_BAND,
     RefreshPolicy,
+    Why,
 )
 from ayne_dagster.domain.refresh_states import believed_until
 
@@ -61,8 +64,7 @@ stated AS (
 )""",
 }
 
-# A film that is not due by the shorter of its two intervals needs no look at its flags.
-_DUE = """
+_SPREAD = """
 spread AS (
   SELECT *, answered_at IS NOT NULL AS is_answered,
     epoch_us(answered_at) // 1000000 AS answered_seconds,
@@ -71,18 +73,67 @@ spread AS (
     CASE {bands} END AS band_days,
     $spread_low + $spread_width
       * ((((tmdb_id % 4294967296)::UBIGINT * {multiplier}::UBIGINT) % 4294967296)::DOUBLE
-         / 4294967296::DOUBLE) AS factor
+         / 4294967296::DOUBLE) AS factor,
+    coalesce(outcome IN ('row', 'unchanged') AND NOT is_gone, false) AS is_standing
   FROM stated
+)"""
+
+# What the change feed says of each film: named since its last answer, spared, or nothing.
+_WITHOUT_FEED = """
+told AS (
+  SELECT *, NULL::BIGINT AS named_seconds, NULL::DOUBLE AS gap_days, false AS is_spared FROM spread
+)"""
+_WITH_FEED = """
+named AS (
+  SELECT c.tmdb_id, min(epoch_us(c.seen_at) // 1000000) AS named_seconds
+  FROM {tmdb_changes} AS c JOIN {refresh_state} AS s ON s.tmdb_id = c.tmdb_id AND s.source = 'tmdb'
+  WHERE c.changed_on >= DATE '1970-01-01' + (epoch_us(s.answered_at) // 86400000000)::INTEGER
+  GROUP BY c.tmdb_id
 ),
+told AS (
+  SELECT s.*, CASE WHEN is_standing THEN n.named_seconds END AS named_seconds,
+    CASE WHEN is_standing AND n.tmdb_id IS NOT NULL THEN CASE <gaps> END END AS gap_days,
+    is_standing AND n.tmdb_id IS NULL AND $is_believed AND answered_seconds >= $feed_since
+      AS is_spared
+  FROM spread AS s LEFT JOIN named AS n ON n.tmdb_id = s.tmdb_id
+)"""
+
+_TIMED = """
 candidates AS (
-  SELECT * FROM spread WHERE {is_candidate}
+  SELECT * FROM told WHERE {is_candidate}
 ),
-timed AS (
-  SELECT c.*, answered_seconds + floor(
-      coalesce(fixed_days, CASE WHEN f.is_frozen THEN $frozen_days ELSE band_days END * factor)
-      * 86400::DOUBLE)::BIGINT AS due_seconds
+plainly AS (
+  SELECT c.*, coalesce(f.is_frozen, false) AS is_frozen,
+    CASE WHEN f.is_frozen THEN $frozen_days ELSE band_days END AS plain_days,
+    answered_seconds + floor(coalesce(fixed_days, plain_days * factor) * 86400::DOUBLE)::BIGINT
+      AS plain_seconds
   FROM candidates AS c LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
 ),
+timed AS (
+  SELECT *,
+    CASE WHEN is_spared THEN answered_seconds
+        + floor(greatest(plain_days, $frozen_days) * factor * 86400::DOUBLE)::BIGINT
+      WHEN named_seconds IS NULL THEN plain_seconds
+      ELSE least(plain_seconds, {named_due}) END AS due_seconds,
+    CASE {why} END AS why
+  FROM plainly
+)"""
+_NAMED_DUE = "greatest(answered_seconds + floor(gap_days * 86400::DOUBLE)::BIGINT, named_seconds)"
+_WHY = f"""WHEN NOT is_answered THEN '{Why.NEVER_FETCHED}'
+      WHEN is_gone OR outcome = '{FetchOutcome.NOT_FOUND}' THEN '{Why.NOT_FOUND}'
+      WHEN outcome = '{FetchOutcome.UNUSABLE}' THEN '{Why.UNUSABLE}'
+      WHEN is_spared THEN '{Why.RECHECK}'
+      WHEN {_NAMED_DUE} < plain_seconds THEN '{Why.NAMED}'
+      WHEN is_frozen THEN '{Why.RECHECK}' ELSE '{Why.INTERVAL}'"""
+
+# A film that is not due by the shorter of its intervals needs no look at its flags.
+IS_CANDIDATE = f"""is_asked AND (answered_at IS NULL
+    OR answered_seconds + floor(coalesce(fixed_days,
+        CASE WHEN is_spared THEN $frozen_days ELSE least(band_days, $frozen_days) END * factor)
+      * 86400::DOUBLE) <= $seconds
+    OR {_NAMED_DUE} <= $seconds)"""
+IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
+_DUE = """
 chosen AS (
   {chosen}
   WHERE {is_due}
@@ -90,16 +141,13 @@ chosen AS (
 due AS (
   SELECT * FROM chosen AS due {limit}
 )"""
-_CANDIDATE = """is_asked AND (answered_at IS NULL OR answered_seconds + floor(
-    coalesce(fixed_days, least(band_days, $frozen_days) * factor) * 86400::DOUBLE) <= $seconds)"""
-_IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
 
 # Films never asked for have no due second and come first.
 _ORDER = (
     "due.due_seconds NULLS FIRST, due.popularity DESC NULLS LAST, "
     "due.release_date DESC NULLS LAST, due.tmdb_id"
 )
-_DUE_AT = """CASE WHEN is_answered THEN to_timestamp(due_seconds)
+DUE_AT = """CASE WHEN is_answered THEN to_timestamp(due_seconds)
     ELSE date_trunc('second', least(known_since, $now)) END AS due_at"""
 _CHOSEN = {
     Source.TMDB: "SELECT t.* FROM timed AS t",
@@ -109,13 +157,14 @@ _CHOSEN = {
 _SHOWN = {
     Source.TMDB: f"""
 SELECT due.tmdb_id, due.imdb_id, due.release_year, due.popularity,
-  not_found_since AS tmdb_not_found_since, due.etag, {_DUE_AT}
+  not_found_since AS tmdb_not_found_since, due.etag, {DUE_AT}, due.why
 FROM due
 """,
     # Films can share an imdb id: the ratings belong to the one with the lowest id.
     Source.OMDB: f"""
 SELECT due.tmdb_id, due.imdb_id, due.release_year, due.popularity,
-  not_found_since AS omdb_not_found_since, own.ratings_tmdb_id, own.ratings_release_year, {_DUE_AT}
+  not_found_since AS omdb_not_found_since, own.ratings_tmdb_id, own.ratings_release_year, {DUE_AT},
+  due.why
 FROM due JOIN (
   SELECT imdb_id, min(tmdb_id) AS ratings_tmdb_id,
     arg_min(release_year, tmdb_id) AS ratings_release_year
@@ -125,15 +174,20 @@ FROM due JOIN (
 }
 
 
+Query = tuple[str, dict[str, Any]]
+"""A statement with table names in braces, and its parameters."""
+
+
 def due_query(
     source: Source,
     years: Sequence[str],
     now: datetime,
     policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
     *,
     limit: int | None = None,
     force: bool = False,
-) -> tuple[str, dict[str, Any]]:
+) -> Query:
     """The films to ask a source for, most urgent first.
 
     Args:
@@ -141,15 +195,50 @@ def due_query(
         years: Release years of the films.
         now: The moment asked about, UTC.
         policy: The numbers of the rule.
+        feed: What is known of TMDB's change feed.
         limit: Most films; None: all.
         force: All films the source could be asked for, due or not.
-
-    Returns:
-        The statement, with table names in braces, and its parameters.
     """
+    due = _DUE.format(
+        chosen=_CHOSEN[source],
+        is_due="true" if force else IS_DUE,
+        limit="" if limit is None else f"ORDER BY {_ORDER} LIMIT $most",
+    )
+    candidate = "true" if force else IS_CANDIDATE
+    why = f"WHEN true THEN '{Why.FORCED}'" if force else _WHY
+    sql = f"{timed_films(source, policy, candidate, why)},{due}{_SHOWN[source]}ORDER BY {_ORDER}"
+    parameters = due_parameters(source, years, now, policy, feed) | {"most": limit}
+    return with_needed(sql, parameters)
+
+
+def timed_films(source: Source, policy: RefreshPolicy, candidate: str, why: str = _WHY) -> str:
+    """The films of the years with their due times, as a statement's CTEs up to `timed`."""
+    has_feed = source is Source.TMDB and policy.is_feed_enabled
+    spread = _SPREAD.format(
+        not_found=FetchOutcome.NOT_FOUND.value,
+        unusable=FetchOutcome.UNUSABLE.value,
+        bands=_bands("band"),
+        multiplier=SPREAD_MULTIPLIER,
+    )
+    told = _WITH_FEED.replace("<gaps>", _bands("gap")) if has_feed else _WITHOUT_FEED
+    timed = _TIMED.format(
+        is_candidate=candidate, named_due=_NAMED_DUE, why=why, frozen_flags="{frozen_flags}"
+    )
+    return f"WITH {_STATED[source]},{spread},{told},{timed}"
+
+
+def due_parameters(
+    source: Source,
+    years: Sequence[str],
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None,
+) -> dict[str, Any]:
+    """Every parameter the statements about a source can have."""
     parameters: dict[str, Any] = {
         "years": list(years),
         "now": now,
+        "seconds": int(now.timestamp() // 1),
         "believed_until": believed_until(now),
         "today": now.astimezone(UTC).date(),
         "not_found_days": float(policy.not_found_days[source]),
@@ -158,33 +247,29 @@ def due_query(
         # In the order of operations of `spread_factors`: both come to the same last bit.
         "spread_low": float(1 - policy.spread),
         "spread_width": float(2 * policy.spread),
+        "is_believed": policy.believes(feed, now),
+        "feed_since": int(feed.since.timestamp()) if feed else 0,
     }
-    bands, days_of_band = _bands(policy.interval_days[source])
-    parameters |= days_of_band
-    due = _DUE.format(
-        not_found=FetchOutcome.NOT_FOUND.value,
-        unusable=FetchOutcome.UNUSABLE.value,
-        bands=bands,
-        multiplier=SPREAD_MULTIPLIER,
-        is_candidate="true" if force else _CANDIDATE,
-        is_due="true" if force else _IS_DUE,
-        limit="" if limit is None else f"ORDER BY {_ORDER} LIMIT $most",
-        chosen=_CHOSEN[source],
-        frozen_flags="{frozen_flags}",
-    )
-    if limit is not None:
-        parameters["most"] = limit
-    if not force:
-        parameters["seconds"] = int(now.timestamp() // 1)
-    return f"WITH {_STATED[source]},{due}{_SHOWN[source]}ORDER BY {_ORDER}", parameters
+    for number, band in enumerate(_BANDS):
+        parameters[f"band_{number}_days"] = float(policy.days(source, band))
+        parameters[f"gap_{number}_days"] = float(policy.gap_days[band])
+    return parameters
 
 
-def _bands(interval_days: dict[str, float]) -> tuple[str, dict[str, float]]:
-    """The branches of a CASE from age to interval, and their parameters."""
-    branches = ["WHEN release_date IS NULL THEN $undated_days"]
-    parameters = {"undated_days": float(interval_days[UNDATED_BAND])}
-    for number, (band, last_day) in enumerate(BAND_ENDS):
-        branches.append(f"WHEN $today::DATE - release_date <= {last_day} THEN $band_{number}_days")
-        parameters[f"band_{number}_days"] = float(interval_days[band])
-    parameters["old_days"] = float(interval_days[OLD])
-    return " ".join([*branches, "ELSE $old_days"]), parameters
+_BANDS = (UNDATED_BAND, *(band for band, _ in BAND_ENDS), OLD)
+
+
+def _bands(kind: str) -> str:
+    """The branches of a CASE from age to the days of its band."""
+    branches = [f"WHEN release_date IS NULL THEN ${kind}_0_days"]
+    for number, (_, last_day) in enumerate(BAND_ENDS, start=1):
+        branches.append(
+            f"WHEN $today::DATE - release_date <= {last_day} THEN ${kind}_{number}_days"
+        )
+    return " ".join([*branches, f"ELSE ${kind}_{len(_BANDS) - 1}_days"])
+
+
+def with_needed(sql: str, parameters: dict[str, Any]) -> Query:
+    """The statement with the parameters it names: DuckDB refuses others."""
+    named = set(re.findall(r"\$(\w+)", sql))
+    return sql, {name: value for name, value in parameters.items() if name in named}

@@ -1,17 +1,17 @@
 """What storing answers asks the warehouse: which films stand behind an imdb id.
 
-Lives here: SQL that reads. Not here: which films are due (`movie_queries.py`).
+Lives here: SQL that reads. Not here: which films are due (`due_queries.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_queries import DueQueries
 
 
 @dataclass(frozen=True)
-class FetchQueries(MovieQueries):
+class FetchQueries(DueQueries):
     """Questions of fetching to one warehouse."""
 
     def films_of_imdb_ids(self, imdb_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

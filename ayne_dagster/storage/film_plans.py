@@ -4,25 +4,35 @@ Lives here: the statements, with table names in braces. Not here: who runs them
 (`movie_queries.py`) and what is due (`domain/refresh_policy.py`).
 """
 
-FILMS_TO_PLAN = """
+_PLAN = """
 WITH chosen AS (
   -- Not one FULL JOIN: it would pair all films to give those of a few years.
   SELECT d.tmdb_id, d.release_year, d.release_date,
     coalesce(x.popularity, d.popularity) AS popularity,
     d.imdb_id, d.changed_at, x.first_seen_at, x.last_seen_at, true AS is_detailed
   FROM {tmdb_details} AS d LEFT JOIN {discovered_movies} AS x ON x.tmdb_id = d.tmdb_id
-  WHERE d.release_year IN (SELECT unnest($years))
+  WHERE d.<chosen>
   UNION ALL
   SELECT x.tmdb_id, x.release_year, x.release_date, x.popularity,
     NULL, NULL, x.first_seen_at, x.last_seen_at, false
   FROM {discovered_movies} AS x
-  WHERE x.release_year IN (SELECT unnest($years))
+  WHERE x.<chosen>
     AND NOT EXISTS (SELECT 1 FROM {tmdb_details} AS d WHERE d.tmdb_id = x.tmdb_id)
+),
+named AS (
+  -- The feed knows days only: one that names a film on the UTC day of its answer may mean before.
+  SELECT c.tmdb_id, min(c.seen_at) AS named_at, min(c.changed_on) AS named_on
+  FROM {tmdb_changes} AS c JOIN {refresh_state} AS s ON s.tmdb_id = c.tmdb_id AND s.source = 'tmdb'
+  WHERE c.changed_on >= DATE '1970-01-01' + (epoch_us(s.answered_at) // 86400000000)::INTEGER
+    AND c.tmdb_id IN (SELECT tmdb_id FROM chosen)
+  GROUP BY c.tmdb_id
 )
 SELECT c.* EXCLUDE (is_detailed),
   t.answered_at AS tmdb_answered_at, t.outcome AS tmdb_outcome,
   t.not_found_since AS tmdb_not_found_since, t.gone_at AS tmdb_gone_at,
   coalesce(t.unchanged_cycles, 0) AS tmdb_unchanged_cycles,
+  CASE WHEN t.answered_at IS NOT NULL THEN n.named_at END AS named_at,
+  CASE WHEN t.answered_at IS NOT NULL THEN n.named_on END AS named_on,
   o.answered_at AS omdb_answered_at, o.outcome AS omdb_outcome,
   o.not_found_since AS omdb_not_found_since,
   coalesce(o.unchanged_cycles, 0) AS omdb_unchanged_cycles,
@@ -35,6 +45,7 @@ FROM chosen AS c
 LEFT JOIN {refresh_state} AS t ON t.tmdb_id = c.tmdb_id AND t.source = 'tmdb'
   AND t.answered_at <= $believed_until
   AND (c.is_detailed OR t.outcome NOT IN ('row', 'unchanged'))
+LEFT JOIN named AS n ON n.tmdb_id = c.tmdb_id
 LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
 -- An answer for another imdb id says nothing about the one the film has now.
 LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
@@ -43,6 +54,8 @@ LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
 LEFT JOIN (SELECT tmdb_id, is_frozen FROM {frozen_flags} WHERE is_frozen) AS f
   ON f.tmdb_id = c.tmdb_id
 """
+FILMS_TO_PLAN = _PLAN.replace("<chosen>", "release_year IN (SELECT unnest($years))")
+FILM_TO_PLAN = _PLAN.replace("<chosen>", "tmdb_id = $tmdb_id")
 
 RATINGS_TO_REHOME = """
 SELECT r.* REPLACE (d.release_year AS release_year, d.tmdb_id AS tmdb_id)

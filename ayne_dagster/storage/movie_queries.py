@@ -1,6 +1,6 @@
 """The questions that assets, sensors and the command line ask the warehouse.
 
-Lives here: SQL that reads. Not here: what the answers mean (`domain/refresh_policy.py`) and writes
+Lives here: SQL that reads. Not here: what is due (`due_queries.py`) and writes
 (`table_writes.py`). A table that does not exist yet answers like an empty one.
 """
 
@@ -12,24 +12,14 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy
-from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.domain.tables import ASSET_TABLES, REFRESH_STATE
 from ayne_dagster.domain.tables.contract import TableContract
-from ayne_dagster.storage.due_films import due_query
-from ayne_dagster.storage.film_plans import (
-    FILMS_TO_PLAN,
-    RATINGS_TO_REHOME,
-    RATINGS_WITHOUT_FILM,
-)
+from ayne_dagster.storage.film_plans import RATINGS_TO_REHOME, RATINGS_WITHOUT_FILM
 from ayne_dagster.storage.refresh_states import lacks_states, rebuild_refresh_state
 from ayne_dagster.storage.table_sources import stored_tables, table_sources
 from ayne_dagster.storage.warehouse import Warehouse, rows_of
-
-_TEXTS = {pa.string(): pd.ArrowDtype(pa.string())}
 
 
 @dataclass(frozen=True)
@@ -41,73 +31,6 @@ class MovieQueries:
     """
 
     warehouse: Warehouse
-
-    def films_to_plan(self, years: Sequence[str], now: datetime) -> pd.DataFrame:
-        """Every film known for the years, with what the refresh policy needs to know of it.
-
-        Args:
-            years: Release years.
-            now: The moment asked about, UTC; states from ahead of it are not believed.
-
-        Returns:
-            One row per film, in no particular order: `tmdb_id`, `release_year`, `release_date`,
-            `popularity`, `imdb_id`, `first_seen_at`, `last_seen_at`, `changed_at`, `has_ratings`,
-            `is_frozen`, `tmdb_gone_at` and per source `<source>_answered_at`, `_outcome`,
-            `_not_found_since`, `_unchanged_cycles`. Years and outcomes are categories.
-        """
-        with self._reading() as (connection, tables):
-            found = connection.sql(
-                FILMS_TO_PLAN.format(**tables),
-                params={"years": list(years), "believed_until": believed_until(now)},
-            ).to_arrow_table()
-        for name in ("release_year", *(f"{source}_outcome" for source in Source)):
-            place = found.column_names.index(name)
-            found = found.set_column(place, name, found.column(place).dictionary_encode())
-        return found.to_pandas(types_mapper=_TEXTS.get, date_as_object=False)
-
-    def due(
-        self,
-        source: Source,
-        years: Sequence[str],
-        now: datetime,
-        policy: RefreshPolicy,
-        limit: int | None = None,
-        *,
-        force: bool = False,
-    ) -> pd.DataFrame:
-        """The films of these years to ask a source for, the most urgent first.
-
-        Args:
-            source: Whom to ask.
-            years: Release years; a film's is the one TMDB gave, or the one it was discovered in.
-            now: The moment asked about, UTC.
-            policy: The numbers of the rule.
-            limit: Most films; None: all.
-            force: All films the source could be asked for, due or not.
-
-        Returns:
-            One row per film with what is needed to ask: `tmdb_id`, `imdb_id`, `release_year`,
-            `popularity`, `<source>_not_found_since`, `due_at`; of TMDB `etag`, of OMDb
-            `ratings_tmdb_id` and `ratings_release_year` (whose row the ratings are). Texts are
-            Arrow-backed, not Python objects.
-        """
-        sql, parameters = due_query(source, years, now, policy, limit=limit, force=force)
-        with self._reading() as (connection, tables):
-            found = connection.sql(sql.format(**tables), params=parameters).to_arrow_table()
-        return found.to_pandas(types_mapper=_TEXTS.get)
-
-    def films_known(self, source: Source, years: Sequence[str]) -> int:
-        """How many films of these years a source could be asked for."""
-        films = {
-            Source.TMDB: "SELECT tmdb_id FROM {tmdb_details} WHERE release_year IN "
-            "(SELECT unnest($years)) UNION ALL SELECT tmdb_id FROM {discovered_movies} "
-            "WHERE release_year IN (SELECT unnest($years)) "
-            "AND tmdb_id NOT IN (SELECT tmdb_id FROM {tmdb_details})",
-            Source.OMDB: "SELECT tmdb_id FROM {tmdb_details} WHERE imdb_id IS NOT NULL "
-            "AND release_year IN (SELECT unnest($years))",
-        }
-        sql = f"SELECT count(*) AS films FROM ({films[source]})"
-        return self._rows(sql, {"years": list(years)})[0]["films"]
 
     def stored_rows(
         self, contract: TableContract, keys: Iterable[Any]

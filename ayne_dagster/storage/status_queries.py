@@ -5,17 +5,24 @@ questions about single films (`steering_queries.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import BAND_ENDS, OLD, UNDATED_BAND, RefreshPolicy
 from ayne_dagster.domain.tables.derived import AGE_BANDS
-from ayne_dagster.storage.due_films import due_query
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_films import (
+    IS_CANDIDATE,
+    IS_DUE,
+    due_parameters,
+    timed_films,
+    with_needed,
+)
+from ayne_dagster.storage.due_queries import DueQueries
 
 SOON = timedelta(days=7)
 ALL = "all"
@@ -23,6 +30,7 @@ ALL = "all"
 FILMS, WITH_DETAILS, WITH_RATINGS = "films", "with details", "with ratings"
 FULLY_REFRESHED, FROZEN = "fully refreshed", "frozen"
 DUE_NOW, DUE_SOON = "due now", "due in 7 days"
+KEPT_BACK = "kept back by the change feed"
 
 _BAND = " ".join(
     [
@@ -50,7 +58,7 @@ FROM films GROUP BY age_band
 
 
 @dataclass(frozen=True)
-class StatusQueries(MovieQueries):
+class StatusQueries(DueQueries):
     """Questions about the state of one warehouse as a whole."""
 
     def collection_figures(
@@ -67,7 +75,8 @@ class StatusQueries(MovieQueries):
             Rows `{figure, part, value}`: `films`, `with details`, `with ratings`,
             `fully refreshed` (has details, and no source is due) and `frozen` of the part `all`;
             `films` of each age band; `due now` and `due in 7 days` (due then and not yet now) of
-            each source.
+            each source; of TMDB `kept back by the change feed` (past their interval, not asked for
+            because the feed has not named them).
         """
         bands = {
             row["age_band"]: row
@@ -79,18 +88,22 @@ class StatusQueries(MovieQueries):
             (name, ALL, sum(row[name.replace(" ", "_")] for row in bands.values()))
             for name in (FILMS, WITH_DETAILS, WITH_RATINGS, FROZEN)
         ]
-        due_now = {source: self._films(source, years, now, policy) for source in Source}
+        feed = self.change_feed()
+        # A week from now the feed will have been read on, as it is today.
+        soon_feed = replace(feed, until=feed.until + SOON) if feed else None
+        due_now = {source: self._films(source, years, now, policy, feed) for source in Source}
         due = np.unique(np.concatenate(list(due_now.values())))
         figures.append((FULLY_REFRESHED, ALL, self._films_besides(due, years)))
         figures += [
             (FILMS, band, bands[band]["films"] if band in bands else 0) for band in AGE_BANDS
         ]
         for source, films in due_now.items():
-            soon = self._films(source, years, now + SOON, policy)
+            soon = self._films(source, years, now + SOON, policy, soon_feed)
             # Not a difference of two counts: a film that grows into a longer interval meanwhile is
             # due now and would not be then.
             more = len(np.setdiff1d(soon, films, assume_unique=True))
             figures += [(DUE_NOW, source.value, len(films)), (DUE_SOON, source.value, more)]
+        figures.append((KEPT_BACK, Source.TMDB.value, self.spared_by_feed(years, now, policy)))
         return [{"figure": figure, "part": part, "value": n} for figure, part, n in figures]
 
     def _films_besides(self, due: np.ndarray, years: Sequence[str]) -> int:
@@ -102,13 +115,18 @@ class StatusQueries(MovieQueries):
         return len(np.setdiff1d(detailed, due, assume_unique=True))
 
     def _films(
-        self, source: Source, years: Sequence[str], now: datetime, policy: RefreshPolicy
+        self,
+        source: Source,
+        years: Sequence[str],
+        now: datetime,
+        policy: RefreshPolicy,
+        feed: ChangeFeed | None,
     ) -> np.ndarray:
-        """Ids of the films due at a moment, each once."""
-        sql, parameters = due_query(source, years, now, policy)
+        """Ids of the films due at a moment, in no order: they are only counted."""
+        sql, parameters = with_needed(
+            f"{timed_films(source, policy, IS_CANDIDATE)} SELECT tmdb_id FROM timed WHERE {IS_DUE}",
+            due_parameters(source, years, now, policy, feed),
+        )
         with self._reading() as (connection, tables):
-            # Grouped, so that nothing is sorted by urgency only to be counted.
-            found = connection.execute(
-                f"SELECT tmdb_id FROM ({sql.format(**tables)}) GROUP BY tmdb_id", parameters
-            ).fetchnumpy()
+            found = connection.execute(sql.format(**tables), parameters).fetchnumpy()
         return np.asarray(found["tmdb_id"])

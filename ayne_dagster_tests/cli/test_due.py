@@ -178,9 +178,7 @@ def test_wrong_questions_are_refused_in_words(invoke: Invoke, arguments: list[st
     assert words in " ".join(result.output.split())
 
 
-def read_feed(
-    warehouse: Warehouse, *, days: range, named: dict[int, int] | None = None
-) -> None:
+def read_feed(warehouse: Warehouse, *, days: range, named: dict[int, int] | None = None) -> None:
     """Days of the change feed, as numbers of days ago, and films named so many days ago."""
     put(warehouse, CHANGE_DAYS, *(
         row_of(CHANGE_DAYS, changed_on=days_ago(day).date(), read_at=days_ago(day - 1))

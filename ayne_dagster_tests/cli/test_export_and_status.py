@@ -193,7 +193,7 @@ def test_status_looks_into_another_database_and_says_so(
     monkeypatch.setenv("DATABASE__PATH", str(database.parent / "empty.duckdb"))
     shown = invoke("status", "--runs", "0", "--database", str(database))
     assert shown.exit_code == 0, shown.output
-    assert f"Rows and due films of {database}" in shown.output
+    assert f"Films and runs of {database}" in shown.output
     assert "Nothing collected yet" not in shown.output
     said = json.loads(invoke("status", "--json", "--database", str(database)).stdout)
     assert (said["database"], said["tables"]["discovered_movies"]) == (str(database), 3)

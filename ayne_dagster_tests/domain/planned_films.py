@@ -14,7 +14,7 @@ SEEN = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
 COLUMNS = [
     "tmdb_id", "release_year", "release_date", "popularity", "imdb_id", "has_ratings", "is_frozen",
     "first_seen_at", "last_seen_at", "changed_at", "tmdb_gone_at",
-    "named_at",
+    "named_at", "named_on",
     "tmdb_answered_at", "tmdb_outcome", "tmdb_not_found_since", "tmdb_unchanged_cycles",
     "omdb_answered_at", "omdb_outcome", "omdb_not_found_since", "omdb_unchanged_cycles",
 ]  # fmt: skip
@@ -39,6 +39,7 @@ def planned(*films: dict[str, Any]) -> pd.DataFrame:
                 "changed_at": None,
                 "tmdb_gone_at": None,
                 "named_at": None,
+                "named_on": None,
                 "tmdb_answered_at": None,
                 "tmdb_outcome": None,
                 "tmdb_not_found_since": None,

@@ -1,6 +1,7 @@
 """The refresh rule in SQL says the same as the rule people read, film by film."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import duckdb
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy, due_films
+from ayne_dagster.domain.refresh_policy import RefreshPolicy, decide, due_films
 from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
@@ -19,9 +21,16 @@ from ayne_dagster.domain.tables import (
     OMDB_RATINGS,
     REFRESH_STATE,
     TABLES,
+    TMDB_CHANGES,
     TMDB_DETAILS,
 )
 from ayne_dagster.domain.tables.contract import TableContract
+from ayne_dagster.storage.due_counts import (
+    due_years_query,
+    freshness_query,
+    next_due_query,
+    spared_query,
+)
 from ayne_dagster.storage.due_films import due_query
 from ayne_dagster.storage.film_plans import FILMS_TO_PLAN
 from ayne_dagster_tests.storage.film_rows import row_of
@@ -30,6 +39,12 @@ NOW = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 # Explaining a failure would run the tables a thousand times more.
 PHASES = (Phase.generate, Phase.shrink)
 YEARS = ["2001", "2002", "undated"]
+
+
+def midnight(days_ago: int) -> datetime:
+    """The beginning of a UTC day."""
+    return NOW.replace(hour=0, minute=0, microsecond=0) - timedelta(days=days_ago)
+
 
 _moments = st.one_of(
     st.integers(0, 400 * 86_400_000).map(lambda ms: NOW - timedelta(milliseconds=ms)),
@@ -59,8 +74,24 @@ _days = st.one_of(
         lambda age: NOW.date() - timedelta(days=age)
     ),
 )
+# Days before today, or before and after the day of TMDB's last answer: same-day namings matter.
+_namings = st.lists(
+    st.tuples(
+        st.sampled_from(["today", "answered"]), st.integers(-1, 20), st.integers(0, 5 * 86_400_000)
+    ),
+    max_size=3,
+)
+_feeds = st.one_of(
+    st.none(),
+    st.builds(
+        lambda length, back: ChangeFeed(midnight(back + length), midnight(back)),
+        st.integers(1, 200),
+        st.integers(0, 5),
+    ),
+)
 _films = st.fixed_dictionaries(
     {
+        "named": _namings,
         "is_discovered": st.booleans(),
         "is_detailed": st.booleans(),
         "year": st.sampled_from([*YEARS, "1999"]),
@@ -84,6 +115,7 @@ _policies = st.builds(
     spread=st.sampled_from([0.0, 0.1, 0.25, 1 / 3]),
     unusable_days=st.sampled_from([7.0, 0.3]),
     frozen_recheck_days=st.sampled_from([150.0, 2.0]),
+    is_feed_enabled=st.sampled_from([True, True, True, False]),
 )
 
 
@@ -91,12 +123,27 @@ def imdb_id(number: int | None) -> str | None:
     return None if number is None else f"tt{number:07d}"
 
 
+def namings(film: dict[str, Any]) -> dict[date, datetime]:
+    """The days of the feed that name a film, and when each was read."""
+    days = {}
+    for of, back, milliseconds in film["named"]:
+        of_day = film["tmdb"]["answered_at"] if of == "answered" and film["tmdb"] else NOW
+        day = of_day.date() - timedelta(days=back)
+        days[day] = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
+            days=1, milliseconds=milliseconds
+        )
+    return days
+
+
 def rows_of_films(films: dict[int, dict[str, Any]], rated: set[int]) -> dict[TableContract, list]:
     """The films as rows of the tables the planning reads."""
     rows: dict[TableContract, list[dict[str, Any]]] = {
         table: [] for table in (DISCOVERED_MOVIES, TMDB_DETAILS, REFRESH_STATE, FROZEN_FLAGS)
     }
+    rows[TMDB_CHANGES] = []
     for number, film in films.items():
+        for day, seen_at in namings(film).items():
+            rows[TMDB_CHANGES].append({"tmdb_id": number, "changed_on": day, "seen_at": seen_at})
         shared = {"tmdb_id": number, "release_year": film["year"]}
         if film["is_discovered"] or not film["is_detailed"]:
             more = {name: film[name] for name in ("popularity", "first_seen_at", "last_seen_at")}
@@ -125,7 +172,11 @@ def rows_of_films(films: dict[int, dict[str, Any]], rated: set[int]) -> dict[Tab
 
 
 def same_answer(
-    rows: dict[TableContract, list], source: Source, now: datetime, policy: RefreshPolicy
+    rows: dict[TableContract, list],
+    source: Source,
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
 ) -> int:
     """Ask both rules, hold them equal, and return how many films are due."""
     with duckdb.connect() as connection:
@@ -133,21 +184,72 @@ def same_answer(
         for table, stored in rows.items():
             frame = pd.DataFrame(stored, columns=table.column_names, dtype=object)
             connection.register(table.name, check_frame(frame, table))
-        names = {name: name for name in TABLES}
-        asked = {"years": YEARS, "believed_until": believed_until(now)}
-        plain = connection.execute(FILMS_TO_PLAN.format(**names), asked).df()
-        expected = due_films(plain, source, now, policy)
+
+        def ask(sql: str, parameters: dict[str, Any]) -> pd.DataFrame:
+            names = {name: name for name in TABLES}
+            return connection.execute(sql.format(**names), parameters).df()
+
+        plain = ask(FILMS_TO_PLAN, {"years": YEARS, "believed_until": believed_until(now)})
+        expected = due_films(plain, source, now, policy, feed)
         for limit in (None, 2):
-            sql, parameters = due_query(source, YEARS, now, policy, limit=limit)
-            due = connection.execute(sql.format(**names), parameters).df()
+            due = ask(*due_query(source, YEARS, now, policy, feed, limit=limit))
             wanted = expected.head(len(expected) if limit is None else limit)
             assert due["tmdb_id"].tolist() == wanted["tmdb_id"].tolist()
             for name in set(due.columns) & set(wanted.columns):
-                ours, theirs = due[name].tolist(), wanted[name].tolist()
-                assert [None if pd.isna(one) else one for one in ours] == [
-                    None if pd.isna(one) else one for one in theirs
-                ], name
+                assert plain_values(due[name]) == plain_values(wanted[name]), name
+
+        made = decide(plain, source, now, policy, feed)
+        later = made["due_at"][made["due_at"] > now].min()
+        [soonest] = ask(*next_due_query(source, YEARS, now, policy, feed))["due_at"]
+        assert plain_values(pd.Series([soonest])) == plain_values(pd.Series([later]))
+        years = ask(*due_years_query(source, YEARS, now, policy, feed))
+        by_year = expected.groupby("release_year")
+        counted = by_year["due_at"].agg(["count", "min", "max"]).reset_index()
+        names = ["release_year", "films", "due_since", "newest_due_at"]
+        assert years[names].to_numpy().tolist() == counted.to_numpy().tolist()
+        assert years["never_fetched"].sum() == (expected["why"] == "never_fetched").sum()
+        if source is Source.TMDB:
+            kept = made["is_spared"] & (made["plain_due_at"] <= now) & (made["due_at"] > now)
+            assert ask(*spared_query(YEARS, now, policy, feed))["films"].tolist() == [kept.sum()]
+            check_freshness(ask, plain, now, policy, feed)
         return len(expected)
+
+
+def check_freshness(
+    ask: Callable[[str, dict[str, Any]], pd.DataFrame],
+    plain: pd.DataFrame,
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None,
+) -> None:
+    """The state of each year's films, counted by both rules."""
+    before = now - timedelta(days=1)
+    ours = ask(*freshness_query(YEARS, now, policy, feed, before))
+    films = plain.assign(
+        due_at=pd.concat(
+            [
+                due.where(due <= now)
+                for due in (decide(plain, one, now, policy, feed)["due_at"] for one in Source)
+            ],
+            axis=1,
+        ).min(axis=1)
+    )[decide(plain, Source.TMDB, now, policy, feed)["due_at"].notna()]
+    wanted = [
+        [
+            year,
+            len(of),
+            (of["due_at"].isna() & ~of["is_frozen"]).sum(),
+            (of["due_at"] > before).sum(),
+            (of["due_at"] <= before).sum(),
+            (of["due_at"].isna() & of["is_frozen"]).sum(),
+        ]
+        for year, of in films.groupby("release_year")
+    ]
+    assert ours.to_numpy().tolist() == wanted
+
+
+def plain_values(values: pd.Series) -> list[Any]:
+    return [None if pd.isna(one) else one for one in values]
 
 
 @given(
@@ -155,12 +257,17 @@ def same_answer(
     st.sets(st.integers(1, 9)),
     st.sampled_from(Source),
     _policies,
+    _feeds,
 )
 @settings(max_examples=15, phases=PHASES)
 def test_both_rules_name_the_same_films_in_the_same_order(
-    films: dict[int, dict[str, Any]], rated: set[int], source: Source, policy: RefreshPolicy
+    films: dict[int, dict[str, Any]],
+    rated: set[int],
+    source: Source,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None,
 ) -> None:
-    same_answer(rows_of_films(films, rated), source, NOW, policy)
+    same_answer(rows_of_films(films, rated), source, NOW, policy, feed)
 
 
 @pytest.mark.slow
@@ -169,6 +276,7 @@ def test_both_rules_name_the_same_films_in_the_same_order(
     st.sets(st.integers(1, 9)),
     st.sampled_from(Source),
     _policies,
+    _feeds,
     st.integers(-720, 720),
 )
 @settings(max_examples=50, phases=PHASES)
@@ -177,10 +285,11 @@ def test_both_rules_agree_over_many_films_and_time_zones(
     rated: set[int],
     source: Source,
     policy: RefreshPolicy,
+    feed: ChangeFeed | None,
     minutes: int,
 ) -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(minutes=minutes)))
-    same_answer(rows_of_films(films, rated), source, elsewhere, policy)
+    same_answer(rows_of_films(films, rated), source, elsewhere, policy, feed)
 
 
 @pytest.mark.parametrize("source", Source)
@@ -194,7 +303,7 @@ def test_a_film_is_due_from_the_second_both_rules_say(source: Source) -> None:
             "release_date": answered.date() - timedelta(days=500), "popularity": 1.0,
             "imdb_number": number, "asked_number": number, "has_same_id": True,
             "is_frozen": number % 3 == 0, "first_seen_at": answered, "last_seen_at": answered,
-            "changed_at": answered,
+            "changed_at": answered, "named": [],
             **{name: {"answered_at": answered - timedelta(days=90 * (name == "omdb")),
                       "outcome": "row"} for name in ("tmdb", "omdb")},
         }

@@ -16,7 +16,7 @@ from ayne_dagster.domain.tables import (
     REFRESH_HISTORY,
     TMDB_DETAILS,
 )
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_queries import DueQueries
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.storage.film_rows import (
     NOW,
@@ -34,21 +34,21 @@ POLICY = RefreshPolicy(spread=0.0)
 
 
 @pytest.fixture
-def queries(warehouse: Warehouse) -> MovieQueries:
-    return MovieQueries(warehouse)
+def queries(warehouse: Warehouse) -> DueQueries:
+    return DueQueries(warehouse)
 
 
-def due(queries: MovieQueries, source: Source, *years: str) -> list[int]:
+def due(queries: DueQueries, source: Source, *years: str) -> list[int]:
     return queries.due(source, years or ["2001"], NOW, POLICY)["tmdb_id"].tolist()
 
 
-def plan_of(queries: MovieQueries, number: int) -> dict[str, Any]:
+def plan_of(queries: DueQueries, number: int) -> dict[str, Any]:
     films = queries.films_to_plan(["2001", "2002"], NOW)
     [film] = films[films["tmdb_id"] == number].to_dict("records")
     return {str(name): value for name, value in film.items()}
 
 
-def test_nothing_was_ever_written(queries: MovieQueries) -> None:
+def test_nothing_was_ever_written(queries: DueQueries) -> None:
     """The first sensor tick comes before the first table."""
     assert due(queries, Source.TMDB) == []
     assert queries.films_per_year().empty
@@ -60,14 +60,14 @@ def test_nothing_was_ever_written(queries: MovieQueries) -> None:
     assert not queries.warehouse.exists
 
 
-def test_a_film_never_asked_for_is_due_at_once(warehouse: Warehouse, queries: MovieQueries) -> None:
+def test_a_film_never_asked_for_is_due_at_once(warehouse: Warehouse, queries: DueQueries) -> None:
     put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2, "2002"))
     assert due(queries, Source.TMDB) == [1]
     assert due(queries, Source.TMDB, "2001", "2002") == [1, 2]
 
 
 def test_omdb_is_asked_for_films_with_an_imdb_id_only(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """Nothing wrote the id back once, so the same films were asked for on every run."""
     put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2), discovered(3))
@@ -76,7 +76,7 @@ def test_omdb_is_asked_for_films_with_an_imdb_id_only(
 
 
 def test_a_fresh_answer_is_not_asked_for_again_and_an_old_one_is(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, TMDB_DETAILS, *(detailed(number) for number in (1, 2, 3)))
     put(
@@ -87,7 +87,7 @@ def test_a_fresh_answer_is_not_asked_for_again_and_an_old_one_is(
 
 
 def test_an_answer_of_one_source_says_nothing_about_the_other(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, TMDB_DETAILS, detailed(1))
     put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, 1))
@@ -95,7 +95,7 @@ def test_an_answer_of_one_source_says_nothing_about_the_other(
 
 
 def test_an_answer_for_another_imdb_id_does_not_count(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """TMDB corrects ids: the ratings at hand are another film's."""
     put(warehouse, TMDB_DETAILS, detailed(1, imdb_id="tt7777777"), detailed(2))
@@ -105,7 +105,7 @@ def test_an_answer_for_another_imdb_id_does_not_count(
 
 
 def test_a_film_not_found_once_is_asked_for_again_and_gone_after_twice(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A single 404 may be a ghost; two a day apart are the truth."""
     lost: dict[str, Any] = {"first_seen_at": days_ago(400), "last_seen_at": days_ago(300)}
@@ -123,7 +123,7 @@ def test_a_film_not_found_once_is_asked_for_again_and_gone_after_twice(
 
 
 def test_a_frozen_film_is_asked_for_after_its_recheck_only(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2), detailed(3))
     put(
@@ -138,7 +138,7 @@ def test_a_frozen_film_is_asked_for_after_its_recheck_only(
 
 
 def test_unchanged_cycles_are_counted_from_the_history(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """They were a constant once, and films froze by age alone."""
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2), detailed(3))
@@ -155,7 +155,7 @@ def test_unchanged_cycles_are_counted_from_the_history(
 
 
 def test_the_order_of_work_is_never_fetched_then_overdue_then_popular(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(
         warehouse, DISCOVERED_MOVIES,
@@ -168,7 +168,7 @@ def test_the_order_of_work_is_never_fetched_then_overdue_then_popular(
 
 
 def test_details_decide_year_and_date_where_lists_say_otherwise(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A film that moved was planned for its old year, where nobody asked for it."""
     put(warehouse, DISCOVERED_MOVIES, discovered(1, "2001"))
@@ -178,9 +178,7 @@ def test_details_decide_year_and_date_where_lists_say_otherwise(
     assert (film["release_year"], film["release_date"]) == ("2002", pd.Timestamp("2002-01-01"))
 
 
-def test_ratings_follow_a_film_into_its_new_year(
-    warehouse: Warehouse, queries: MovieQueries
-) -> None:
+def test_ratings_follow_a_film_into_its_new_year(warehouse: Warehouse, queries: DueQueries) -> None:
     put(warehouse, OMDB_RATINGS, rated(1, "2001", imdb_rating=7.5), rated(2, "2001"))
     put(warehouse, TMDB_DETAILS, detailed(1, "2002"), detailed(2, "2001"))
     [row] = queries.ratings_to_rehome(["2002"])
@@ -193,7 +191,7 @@ def test_ratings_follow_a_film_into_its_new_year(
 
 
 def test_films_that_share_an_imdb_id_do_not_pull_its_ratings_to_and_fro(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """The first film's year is the ratings' year; two homes would mean a write on every run."""
     put(warehouse, OMDB_RATINGS, rated(1, "2001"))
@@ -201,7 +199,7 @@ def test_films_that_share_an_imdb_id_do_not_pull_its_ratings_to_and_fro(
     assert queries.ratings_to_rehome(["2001", "2002"]) == []
 
 
-def test_films_per_year_counts_each_stage(warehouse: Warehouse, queries: MovieQueries) -> None:
+def test_films_per_year_counts_each_stage(warehouse: Warehouse, queries: DueQueries) -> None:
     put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2), discovered(3, "undated"))
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(4, "2002"))
     counts = queries.films_per_year().set_index("release_year")
@@ -211,7 +209,7 @@ def test_films_per_year_counts_each_stage(warehouse: Warehouse, queries: MovieQu
 
 
 def test_a_film_tmdb_does_not_know_counts_as_covered(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2), discovered(3),
         discovered(4, "2002"))  # fmt: skip
@@ -221,7 +219,7 @@ def test_a_film_tmdb_does_not_know_counts_as_covered(
 
 
 def test_a_walked_year_without_any_details_is_the_worst_coverage(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """It was left out of the count, so that the check passed where everything was missing."""
     put(warehouse, DISCOVERED_MOVIES, discovered(1), discovered(2))
@@ -234,9 +232,7 @@ def test_a_walked_year_without_any_details_is_the_worst_coverage(
     assert queries.details_coverage() == (2, 0)
 
 
-def test_counts_of_the_checks_see_what_is_wrong(
-    warehouse: Warehouse, queries: MovieQueries
-) -> None:
+def test_counts_of_the_checks_see_what_is_wrong(warehouse: Warehouse, queries: DueQueries) -> None:
     put(
         warehouse, TMDB_DETAILS,
         detailed(1, title="Typed in millions", budget_usd=150, fetched_at=days_ago(10)),
@@ -248,7 +244,7 @@ def test_counts_of_the_checks_see_what_is_wrong(
     assert queries.distinct_films(["2001"]) == {"rows": 3, "films": 3, "imdb ids": 0}
 
 
-def test_stored_rows_come_back_as_plain_values(warehouse: Warehouse, queries: MovieQueries) -> None:
+def test_stored_rows_come_back_as_plain_values(warehouse: Warehouse, queries: DueQueries) -> None:
     """A frame's NaN in place of None once counted as a change of every film."""
     put(warehouse, TMDB_DETAILS, detailed(1, genres=["Drama"]), detailed(2))
     [(key, row)] = queries.stored_rows(TMDB_DETAILS, [1, 99]).items()

@@ -17,7 +17,7 @@ from ayne_dagster.domain.tables import (
     TMDB_DETAILS,
 )
 from ayne_dagster.storage.duckdb_io_manager import write_batch
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_queries import DueQueries
 from ayne_dagster.storage.refresh_states import rebuild_refresh_state, set_back_clocks
 from ayne_dagster.storage.table_writes import delete_rows
 from ayne_dagster.storage.warehouse import Warehouse, transaction
@@ -35,16 +35,16 @@ POLICY = RefreshPolicy(spread=0.0)
 
 
 @pytest.fixture
-def queries(warehouse: Warehouse) -> MovieQueries:
-    return MovieQueries(warehouse)
+def queries(warehouse: Warehouse) -> DueQueries:
+    return DueQueries(warehouse)
 
 
-def due(queries: MovieQueries, source: Source) -> list[int]:
+def due(queries: DueQueries, source: Source) -> list[int]:
     return queries.due(source, ["2001", "2002"], NOW, POLICY)["tmdb_id"].tolist()
 
 
 def test_a_warehouse_with_a_history_only_is_summed_up_once(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(
         warehouse, REFRESH_HISTORY,
@@ -72,7 +72,7 @@ def test_where_nothing_was_written_nothing_is_summed_up(warehouse: Warehouse) ->
 
 
 def test_a_table_without_a_column_its_contract_gained_can_be_read(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A release with a new column could not plan until something had been written."""
     put(warehouse, TMDB_DETAILS, detailed(1))
@@ -83,7 +83,7 @@ def test_a_table_without_a_column_its_contract_gained_can_be_read(
 
 
 def test_an_id_that_comes_back_is_asked_for_again(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A film TMDB took away and put back was gone for good."""
     put(
@@ -100,7 +100,7 @@ def test_an_id_that_comes_back_is_asked_for_again(
 
 
 def test_a_corrected_imdb_id_is_asked_for_at_once_and_the_old_ratings_leave(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, OMDB_RATINGS, rated(1, imdb_rating=7.5), rated(2), rated(3))
     put(warehouse, REFRESH_HISTORY, *(asked("omdb", n, 1) for n in (1, 2, 3)))
@@ -138,7 +138,7 @@ def test_a_corrected_imdb_id_is_asked_for_at_once_and_the_old_ratings_leave(
 
 
 def test_an_id_that_returns_after_its_ratings_left_is_asked_for_again(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """Its state says "answered yesterday", and the answer is not there any more."""
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2))
@@ -151,7 +151,7 @@ def test_an_id_that_returns_after_its_ratings_left_is_asked_for_again(
 
 
 def test_ratings_stay_while_their_film_says_no_id_at_all(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """TMDB answered `imdb_id: null` once, and good ratings left."""
     put(warehouse, OMDB_RATINGS, rated(1), rated(2))
@@ -160,7 +160,7 @@ def test_ratings_stay_while_their_film_says_no_id_at_all(
 
 
 def test_films_whose_table_was_dropped_are_asked_for_again(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """Drop the table and materialize again: nothing was due, for all had been answered."""
     put(warehouse, DISCOVERED_MOVIES, *(discovered(n) for n in (1, 2, 3, 4)))
@@ -181,7 +181,7 @@ def test_films_whose_table_was_dropped_are_asked_for_again(
 
 
 def test_ratings_that_left_and_are_not_found_wait_like_others(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """They would be asked for on every tick: no answer could bring the row back."""
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2))
@@ -195,7 +195,7 @@ def test_ratings_that_left_and_are_not_found_wait_like_others(
 
 @pytest.mark.parametrize("source", Source)
 def test_a_state_from_a_clock_that_was_ahead_blocks_no_film(
-    warehouse: Warehouse, queries: MovieQueries, source: Source
+    warehouse: Warehouse, queries: DueQueries, source: Source
 ) -> None:
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2))
     put(warehouse, OMDB_RATINGS, rated(1), rated(2))
@@ -206,7 +206,7 @@ def test_a_state_from_a_clock_that_was_ahead_blocks_no_film(
 
 
 def test_what_a_wrong_clock_stored_lets_the_next_answer_in(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A merge keeps the later moment: the film would be asked for on every tick for years."""
     assert set_back_clocks(warehouse, NOW) == 0
@@ -221,7 +221,7 @@ def test_what_a_wrong_clock_stored_lets_the_next_answer_in(
 
 
 def test_a_withdrawn_date_moves_a_film_to_the_undated(
-    warehouse: Warehouse, queries: MovieQueries
+    warehouse: Warehouse, queries: DueQueries
 ) -> None:
     put(warehouse, DISCOVERED_MOVIES, discovered(1))
     put(warehouse, TMDB_DETAILS, detailed(1))

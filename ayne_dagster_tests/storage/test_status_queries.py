@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import (
+    CHANGE_DAYS,
     DISCOVERED_MOVIES,
     FROZEN_FLAGS,
     OMDB_RATINGS,
@@ -15,11 +16,13 @@ from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.storage.film_rows import (
     NOW,
     asked,
+    days_ago,
     detailed,
     discovered,
     flagged,
     put,
     rated,
+    row_of,
 )
 
 POLICY = RefreshPolicy(spread=0.0)
@@ -94,3 +97,15 @@ def test_a_film_that_grows_into_a_longer_interval_takes_no_other_from_the_week(
     put(warehouse, TMDB_DETAILS, detailed(1, release_date=new), detailed(2))
     put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, 6), asked("tmdb", 2, 85))
     assert due(warehouse)["tmdb"] == (1, 1)
+
+
+def test_films_the_change_feed_keeps_back_are_counted_and_are_not_due(warehouse: Warehouse) -> None:
+    put(warehouse, TMDB_DETAILS, detailed(1), detailed(2, imdb_id=None))
+    put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, 100), asked("tmdb", 2, 1))
+    put(warehouse, CHANGE_DAYS, *(
+        row_of(CHANGE_DAYS, changed_on=days_ago(day).date(), read_at=days_ago(day - 1))
+        for day in range(1, 110)
+    ))  # fmt: skip
+    found = figures(warehouse)
+    assert found["kept back by the change feed", "tmdb"] == 1
+    assert found["due now", "tmdb"] == 0

@@ -19,7 +19,7 @@ from ayne_dagster.domain.freezing import flag_films
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import FROZEN_FLAGS
 from ayne_dagster.settings import Settings
-from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.due_queries import DueQueries
 
 
 @dg.asset(
@@ -35,16 +35,16 @@ from ayne_dagster.storage.movie_queries import MovieQueries
 def frozen_flags(
     context: dg.AssetExecutionContext,
     services: dg.ResourceParam[Services],
-    queries: dg.ResourceParam[MovieQueries],
+    queries: dg.ResourceParam[DueQueries],
     policy: dg.ResourceParam[RefreshPolicy],
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
     """Flag every film of the run's years, some years at a time."""
-    now = services.now()
+    now, feed = services.now(), queries.change_feed()
     written = group_writer(context, queries, settings, FROZEN_FLAGS)
     figures = FlagFigures()
     for years in year_groups(queries, context.partition_keys):
-        flags = flag_films(queries.films_to_plan(years, now), now, policy)
+        flags = flag_films(queries.films_to_plan(years, now), now, policy, feed)
         written.write(years, flags)
         figures += FlagFigures.of(flags, now)
     add_partition_row_counts(context, context.asset_key, written.rows)

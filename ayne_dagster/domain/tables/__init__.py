@@ -44,6 +44,7 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     FORECASTS,
     TMDB_IDS,
     IMDB_RATINGS,
+    TMDB_CHANGES,
 )
 """The tables that are assets of the same name, in the order of the graph."""
 
