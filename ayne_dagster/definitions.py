@@ -10,11 +10,24 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """All definitions of the platform."""
-    from ayne_dagster.defs import assets, checks, jobs, resources
+    from ayne_dagster.defs import (
+        assets,
+        change_feed,
+        checks,
+        jobs,
+        resources,
+        run_status_sensors,
+        schedules,
+        sensors,
+    )
 
     return dg.Definitions.merge(
         dg.Definitions(assets=dg.load_assets_from_package_module(assets)),
         checks.checks(),
         jobs.jobs(),
+        schedules.schedules(),
+        sensors.sensors(),
+        change_feed.definitions(),
         resources.resources(),
+        run_status_sensors.run_status_sensors(),
     )

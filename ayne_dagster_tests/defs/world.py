@@ -21,6 +21,7 @@ from PIL import Image
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs import resources
+from ayne_dagster.defs.job_options import RunOptions, run_config_of
 from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.sandbox.server import RunningSandbox
 
@@ -103,10 +104,9 @@ class World:
     def mirror(self) -> Path:
         return self.folder / "intermediate"
 
-    @contextmanager
-    def environment(self, overrides: Mapping[str, str]) -> Iterator[None]:
-        """The settings of this world, for the time of a block."""
-        given = {
+    def variables(self, overrides: Mapping[str, str]) -> dict[str, str]:
+        """The settings of this world, as the environment holds them."""
+        return {
             **sandbox_environment(self.sandbox.url, self.folder, first_year=FIRST_YEAR),
             # Partitions are those Dagster saw when it loaded the assets, in every world alike.
             "FIRST_RELEASE_YEAR": "1900",
@@ -116,8 +116,12 @@ class World:
             **self.overrides,
             **overrides,
         }
+
+    @contextmanager
+    def environment(self, overrides: Mapping[str, str]) -> Iterator[None]:
+        """The settings of this world, for the time of a block."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in given.items():
+            for name, value in self.variables(overrides).items():
                 patch.setenv(name, value)
             yield
 
@@ -127,6 +131,7 @@ class World:
         years: tuple[str, str] | None = (YEARS[0], YEARS[-1]),
         *,
         instance: dg.DagsterInstance | None = None,
+        options: RunOptions | None = None,
         config: dict[str, Any] | None = None,
         assets: list[str] | None = None,
         is_drawn: bool = False,
@@ -134,6 +139,8 @@ class World:
         **overrides: str,
     ) -> Run:
         """Run a job of the platform over a range of years (None: it has none), in this process.
+
+        Options are the run's, `config` is that of single assets.
 
         Pictures take half the time of a small run and have tests of their own; only the first run
         of a session draws them. With `at` the platform's clock shows that time; the sandbox's and
@@ -152,6 +159,7 @@ class World:
                 .execute_in_process(
                     instance=used,
                     run_config={
+                        **run_config_of(job, options),
                         "ops": {
                             asset: {"config": given} for asset, given in (config or {}).items()
                         },
