@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-    return dg.Definitions(resources=build_resources(settings), executor=in_process_executor)
+from ayne_dagster.defs.clock import Clock, platform_clock, utc_now
+from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import OPTIONS, RunOptions
 from ayne_dagster.defs.services import Services, refresh_policy
