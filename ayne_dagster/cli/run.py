@@ -150,8 +150,9 @@ def _show(runs: list[dict[str, Any]], skipped: str | None) -> None:
 def _numbers(run: Mapping[str, Any]) -> list[Any]:
     if run["error"]:
         return [None] * 6
-    names = ("films_answered", "rows_inserted", "rows_updated", "deferred", "seconds")
-    return [sum(run["requests"].values()), *(run[name] for name in names)]
+    names = ("films_answered", "rows_inserted", "rows_updated", "deferred")
+    counted = [run[name] for name in names]
+    return [sum(run["requests"].values()), *counted, round(run["seconds"])]
 
 
 def _span(partitions: list[str]) -> str:

@@ -36,11 +36,16 @@ def command(status: str | None, limit: int, job: str | None, as_json: bool) -> N
     from ayne_dagster.cli.job_runs import recorded_runs, use_dagster_home
     from ayne_dagster.defs.resources import build_resources
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
+    from ayne_dagster.storage.run_queries import RunQueries
 
     fetching = build_resources(load_settings())["fetching"]
     home = use_dagster_home(PROJECT_ROOT / "dagster_home")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        queries = recorded_runs(instance, fetching)
+    if (home / "history").exists():
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            queries = recorded_runs(instance, fetching)
+    else:
+        # An instance makes its databases when it is opened: two seconds to say that it is empty.
+        queries = RunQueries(fetching.queries.warehouse)
     report = {
         "runs": queries.last_runs(status=status, limit=limit, job=job),
         "last_days": _DAYS,

@@ -194,7 +194,8 @@ def _show_runs(report: dict[str, Any]) -> None:
             "Last runs",
             ["run", "job", "by", "status", "started (UTC)", "seconds", "films", "requests"],
             [[r["run_id"][:8], r["job"], r["kind"], r["status"], moment(r["started_at"]),
-              r["seconds"] and round(r["seconds"], 1), r["films_processed"], r["tmdb_requests"] + r["omdb_requests"]]
+              None if r["seconds"] is None else round(r["seconds"]), r["films_processed"],
+              r["tmdb_requests"] + r["omdb_requests"]]
              for r in report["runs"]],
             caption=every and _run_words(every),
             whole=["run", "job", "status", "started (UTC)"],

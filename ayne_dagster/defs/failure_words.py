@@ -4,6 +4,7 @@ Lives here: which errors say by themselves what to do, and how the root of Dagst
 found. Not here: rows (`run_records.py`). Nothing heavy is imported: every command reads this.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -104,7 +105,8 @@ def root_of(error: Any) -> str:
     bottom = error
     while bottom is not None:
         if bottom.cls_name in EXPECTED_ERRORS:
-            return bottom.message.strip()
+            # Dagster puts the type in front; these words stand for themselves.
+            return re.sub(rf"^(\w+\.)*{bottom.cls_name}: ", "", bottom.message.strip())
         if bottom.cause is None:
             return bottom.message.strip()
         bottom = bottom.cause

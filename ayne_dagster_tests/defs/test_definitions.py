@@ -8,6 +8,7 @@ import pytest
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs import checks
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS
+from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.partitions import release_year_partitions, year_and_all_before
 from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.domain.tables import ASSET_TABLES, TABLES
@@ -188,7 +189,7 @@ def test_a_year_reads_itself_and_everything_before_and_nothing_after():
 
 
 def test_runs_share_one_process_by_default(loaded: dg.Definitions):
-    assert loaded.executor is dg.in_process_executor
+    assert loaded.executor is in_process_executor
 
 
 def test_operation_tables_are_no_assets(specs: dict[str, dg.AssetSpec]):

@@ -8,5 +8,6 @@ from ayne_dagster.storage.live_runs import LiveRuns
 
 if __name__ == "__main__":
     with LiveRuns(Path(sys.argv[1])).hold(sys.argv[2]):
-        print("held", flush=True)
+        sys.stdout.write("held\n")
+        sys.stdout.flush()
         time.sleep(60)
