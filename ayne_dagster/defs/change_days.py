@@ -24,8 +24,6 @@ SETTLES_AFTER = timedelta(minutes=15)
 """A day is asked for so long after its end: TMDB lets caches keep a page of its feed for 10 minutes
 (recorded `max-age=600`), and a page from before midnight would lack the day's last films."""
 
-PartitionRequest = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
-
 
 def readable_days(days_read: Collection[date], now: datetime) -> list[date]:
     """The days that can be read now and were not, oldest first."""
@@ -58,27 +56,26 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def partition_requests(
-    existing: Sequence[str], readable: Sequence[date], oldest_kept: date
-) -> list[PartitionRequest]:
-    """What has to happen so that the days exist as partitions, in order.
+def keep_partitions(
+    instance: dg.DagsterInstance, readable: Sequence[date], oldest_kept: date
+) -> None:
+    """Make the days exist as partitions, in order.
+
+    Done on the instance: a sensor may not ask Dagster to take a key away and add it in one tick,
+    as a day between older ones needs. What was materialized stays known by its key.
 
     Args:
-        existing: Keys Dagster knows, in the order of insertion.
+        instance: Dagster's storage.
         readable: Days that are to be there.
         oldest_kept: Days before it go.
     """
-    name = CHANGE_DAY_PARTITIONS.name
-    assert name is not None
+    name = str(CHANGE_DAY_PARTITIONS.name)
+    existing = list(instance.get_dynamic_partitions(name))
     kept = [key for key in existing if key >= oldest_kept.isoformat()]
-    new = [day.isoformat() for day in readable if day.isoformat() not in kept]
-    leaving = [key for key in existing if key not in kept]
-    if sorted([*kept, *new]) != [*kept, *new]:
-        # A day between older ones: only all of them anew stand in order.
-        leaving, new = list(existing), sorted([*kept, *new])
-    requests: list[PartitionRequest] = []
-    if leaving:
-        requests.append(dg.DeleteDynamicPartitionsRequest(name, leaving))
-    if new:
-        requests.append(dg.AddDynamicPartitionsRequest(name, new))
-    return requests
+    wanted = sorted({*kept, *(day.isoformat() for day in readable)})
+    is_appended = wanted[: len(kept)] == kept
+    leaving = [key for key in existing if key not in kept] if is_appended else existing
+    for key in leaving:
+        instance.delete_dynamic_partition(name, key)
+    if adding := [key for key in wanted if not is_appended or key not in kept]:
+        instance.add_dynamic_partitions(name, adding)

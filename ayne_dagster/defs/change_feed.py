@@ -10,10 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from ayne_dagster.defs.change_days import (
-    CHANGE_DAY_PARTITIONS,
     contiguous,
+    keep_partitions,
     next_day_at,
-    partition_requests,
     range_tags,
     readable_days,
 )
@@ -82,14 +81,13 @@ def request_days(
         return _nothing(NO_KEY)
     known = queries.days_read()
     days = readable_days(known, now)
-    name = CHANGE_DAY_PARTITIONS.name
-    assert name is not None
-    oldest = now.astimezone(UTC).date() - timedelta(days=settings.changes.keep_days)
-    partitions = partition_requests(instance.get_dynamic_partitions(name), days, oldest)
+    keep_partitions(
+        instance, days, now.astimezone(UTC).date() - timedelta(days=settings.changes.keep_days)
+    )
     if not days:
-        return _nothing(_up_to_date(known, now), partitions)
+        return _nothing(_up_to_date(known, now))
     if (run := _under_way(instance)) is not None:
-        return _nothing(f"run {run[:8]} is reading the feed", partitions)
+        return _nothing(f"run {run[:8]} is reading the feed")
     seconds = max(settings.automation.retry_minutes * 60, 1)
     attempt = int(now.timestamp() // seconds)
     return dg.SensorResult(
@@ -99,13 +97,12 @@ def request_days(
                 tags={**range_tags(first, last), "ayne/kind": "sensor"},
             )
             for first, last in contiguous(days)
-        ],
-        dynamic_partitions_requests=partitions,
+        ]
     )
 
 
-def _nothing(words: str, partitions: list | None = None) -> dg.SensorResult:
-    return dg.SensorResult(skip_reason=words, dynamic_partitions_requests=partitions or [])
+def _nothing(words: str) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=words)
 
 
 def _up_to_date(known: list[date], now: datetime) -> str:
