@@ -105,6 +105,7 @@ def test_films_that_are_not_known_are_refused_with_what_to_do(invoke: Invoke, wa
     assert invoke("refresh", "603x").exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_film_is_refreshed_alone_at_both_services(
     invoke: Invoke, sandbox: RunningSandbox, project: Path
 ):
