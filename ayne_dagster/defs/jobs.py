@@ -1,54 +1,115 @@
 """The jobs people and schedules start. `ayne collect` and `ayne demo` run these very jobs.
 
-Lives here: which assets go together, by name. Not here: what an asset does (`assets/`).
+Lives here: which assets go together, by name. Not here: what an asset does (`assets/`), and what a
+run may change of it (`job_options.py`).
 """
+
+from dataclasses import dataclass
 
 import dagster as dg
 
-from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.domain.tables import (
+    DISCOVERED_MOVIES,
     FEATURES,
     FORECASTS,
+    FROZEN_FLAGS,
     IMDB_RATINGS,
-    TMDB_CHANGES,
+    MOVIE_LISTS,
+    OMDB_RATINGS,
+    TMDB_DETAILS,
     TMDB_IDS,
     TRAINED_MODEL,
 )
 
-_MODELLING = dg.AssetSelection.assets(FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
-_BULK = dg.AssetSelection.assets(TMDB_IDS.name, IMDB_RATINGS.name)
-_FEED = dg.AssetSelection.assets(TMDB_CHANGES.name)
+_LOOKING = (MOVIE_LISTS.name, DISCOVERED_MOVIES.name)
+_REFRESHING = (TMDB_DETAILS.name, OMDB_RATINGS.name, FROZEN_FLAGS.name)
+_COLLECTING = (*_LOOKING, *_REFRESHING)
+_MODELLING = (FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
+_BULK = (TMDB_IDS.name, IMDB_RATINGS.name)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job in words and assets.
+
+    Attributes:
+        name: Its name.
+        assets: The assets it materializes.
+        description: What it does, as the UI shows it.
+        has_options: Whether a run of it takes `RunOptions`.
+    """
+
+    name: str
+    assets: tuple[str, ...]
+    description: str
+    has_options: bool = True
+
+
+JOBS = (
+    Job(
+        "quick_update",
+        _COLLECTING,
+        "The popular and trending lists; their films that were never fetched are fetched. Walks no "
+        "year of discover and refreshes nothing.",
+    ),
+    Job(
+        "daily_update",
+        _COLLECTING,
+        "All five lists, discover for last, this and the coming years, every due film within the "
+        "day's budget, flags.",
+    ),
+    Job(
+        "weekly_enrichment",
+        (*_COLLECTING, *_MODELLING),
+        "Everything that is due in every year, flags, features, this year's model, forecasts.",
+    ),
+    Job(
+        "refresh",
+        _REFRESHING,
+        "Fetch due films, flag them. Looks for no new film.",
+    ),
+    Job(
+        "train_model",
+        _MODELLING,
+        "Features, the model of each year, forecasts. Sends no request; what schedules start.",
+    ),
+    Job(
+        "collect",
+        _COLLECTING,
+        "Discover films, fetch what is due, flag: the first five assets.",
+    ),
+    Job(
+        "model",
+        _MODELLING,
+        "Features, the model of each year, forecasts. Sends no request.",
+    ),
+    Job(
+        "whole_graph",
+        (*_COLLECTING, *_MODELLING),
+        "Everything from the lists to the forecasts.",
+    ),
+    Job(
+        "bulk_files",
+        _BULK,
+        "The whole files that need no key: TMDB's ids, IMDb's ratings. What is not switched on "
+        "asks for nothing.",
+        has_options=False,
+    ),
+)
+JOB_NAMES = tuple(job.name for job in JOBS)
+JOBS_WITHOUT_OPTIONS = tuple(job.name for job in JOBS if not job.has_options)
 
 
 def jobs() -> dg.Definitions:
     """All jobs; each but `bulk_files` takes a range of release years."""
-    years = release_year_partitions()
-    everything = dg.AssetSelection.all() - _BULK - _FEED
+    # Their partitions are those of their assets.
     return dg.Definitions(
         jobs=[
             dg.define_asset_job(
-                "collect",
-                selection=everything - _MODELLING,
-                partitions_def=years,
-                description="Discover films, fetch what is due, flag: the first five assets.",
-            ),
-            dg.define_asset_job(
-                "model",
-                selection=_MODELLING,
-                partitions_def=years,
-                description="Features, the model of each year, forecasts. Sends no request.",
-            ),
-            dg.define_asset_job(
-                "whole_graph",
-                selection=everything,
-                partitions_def=years,
-                description="Everything from the lists to the forecasts.",
-            ),
-            dg.define_asset_job(
-                "bulk_files",
-                selection=_BULK,
-                description="The whole files that need no key: TMDB's ids, IMDb's ratings. What is "
-                "not switched on asks for nothing.",
-            ),
+                job.name,
+                selection=dg.AssetSelection.assets(*job.assets),
+                description=job.description,
+            )
+            for job in JOBS
         ]
     )
