@@ -140,6 +140,11 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
     ("job", "assets"),
     [
         ("collect", set(list(GROUPS)[:5])),
+        ("quick_update", set(list(GROUPS)[:5])),
+        ("daily_update", set(list(GROUPS)[:5])),
+        ("weekly_enrichment", set(GROUPS) - BULK),
+        ("refresh", {"tmdb_details", "omdb_ratings", "frozen_flags"}),
+        ("train_model", {"features", "trained_model", "forecasts"}),
         ("model", {"features", "trained_model", "forecasts"}),
         ("whole_graph", set(GROUPS) - BULK),
         ("bulk_files", BULK),
