@@ -169,6 +169,15 @@ def test_redis_without_its_address_is_refused_at_the_start(layers: Layers, url: 
     assert layers.load().budget.redis_url is not None
 
 
+def test_a_history_thinned_below_what_freezes_a_film_is_refused(layers: Layers):
+    layers.dotenv("HISTORY__KEEP_LAST=5", "REFRESH__FROZEN_AFTER_CYCLES=5")
+    assert layers.error() == (
+        "HISTORY__KEEP_LAST is 5 and must be more than REFRESH__FROZEN_AFTER_CYCLES, which is 5"
+    )
+    layers.env("HISTORY__KEEP_LAST", "6")
+    assert layers.load().history.keep_last == 6
+
+
 def test_every_wrong_value_has_its_line(layers: Layers):
     layers.yaml("logs:\n  level: LOUD\n")
     layers.dotenv("TMDB__MAX_CONNECTIONS=many")

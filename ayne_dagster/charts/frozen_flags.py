@@ -1,8 +1,10 @@
-"""The picture of `frozen_flags`: films per age band, and when the next ones come due."""
+"""The pictures of `frozen_flags`: films per age band, when the next come due, freshness by year."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,6 +111,47 @@ def plot_frozen_flags(figures: FlagFigures) -> bytes:
     theme.whole_numbers(weeks, "y")
     theme.label_axes(weeks, x="weeks from now", y="films", title="when the first source is due")
     theme.light_grid(weeks, "y")
+    return theme.to_png(figure)
+
+
+FRESHNESS = {
+    "fresh": theme.BLUE,
+    "frozen": theme.SKY,
+    "due": theme.ORANGE,
+    "overdue": theme.RED,
+}
+"""How a film stands, each film in exactly one, in the order in which bars are stacked."""
+
+
+def plot_freshness_by_year(years: Sequence[Mapping[str, Any]]) -> bytes:
+    """The share of films that are fresh, frozen, due and overdue, a bar per release year.
+
+    Args:
+        years: Rows `release_year`, `films`, `fresh`, `frozen`, `due`, `overdue`, in order of years.
+
+    Returns:
+        A PNG; of no films one that says so.
+    """
+    filled = [year for year in years if year["films"]]
+    if not filled:
+        return theme.no_data_yet("films")
+    films = sum(year["films"] for year in filled)
+    waiting = sum(year["due"] + year["overdue"] for year in filled)
+    title = f"{waiting:,} of {films:,} films are due"
+    figure, (axes,) = theme.new_figure(title, height=3.4)
+    places = np.arange(len(filled))
+    below = np.zeros(len(filled))
+    for name, colour in FRESHNESS.items():
+        shares = np.array([100 * year[name] / year["films"] for year in filled])
+        axes.bar(places, shares, bottom=below, color=colour, label=name, width=0.85)
+        below += shares
+    step = max(1, -(-len(filled) // 14))
+    axes.set_xticks(places[::step], [year["release_year"] for year in filled[::step]])
+    axes.set_xlim(-0.6, len(filled) - 0.4)
+    axes.set_ylim(0, 100)
+    axes.yaxis.set_major_formatter("{x:.0f} %")
+    theme.label_axes(axes, x="release year", y="share of films")
+    theme.add_legend(axes, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=1.2)
     return theme.to_png(figure)
 
 

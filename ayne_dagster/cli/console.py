@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -71,7 +71,8 @@ def table(
         )
         made.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(_shown(value) for value in row))
+        # As text, not as markup: there are films called [rec].
+        made.add_row(*(Text(_shown(value)) for value in row))
     return made
 
 
@@ -85,6 +86,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}"
     return str(value)
+
+
+def moment(value: datetime | None) -> str | None:
+    """A UTC moment as tables show it, to the minute."""
+    return None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def dollars(value: float | None) -> str:

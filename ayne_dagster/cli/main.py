@@ -17,8 +17,12 @@ _COMMANDS = {
     "ui": "ayne_dagster.cli.ui",
     "sandbox": "ayne_dagster.cli.sandbox",
     "collect": "ayne_dagster.cli.collect",
+    "due": "ayne_dagster.cli.due",
+    "refresh": "ayne_dagster.cli.refresh",
+    "run": "ayne_dagster.cli.run",
     "replay": "ayne_dagster.cli.replay",
     "status": "ayne_dagster.cli.status",
+    "runs": "ayne_dagster.cli.runs",
     "export": "ayne_dagster.cli.export",
     "settings": "ayne_dagster.cli.settings",
 }

@@ -4,7 +4,7 @@ Lives here: their spelling and their checks, so that all commands refuse the sam
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,40 @@ class YearRange(click.ParamType):
 
 
 YEARS = YearRange()
+
+
+class YearKeys(YearRange):
+    """The same, or `undated`: the films without a release date."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int] | str:
+        """(first, last), both inclusive, or `undated`."""
+        if isinstance(value, str) and value.strip() == "undated":
+            return "undated"
+        return super().convert(value, param, ctx)
+
+
+def keys_of(years: tuple[int, int] | str | None, keys: Sequence[str]) -> list[str]:
+    """The partition keys that a `YearKeys` option names.
+
+    Args:
+        years: What was given; None: all keys.
+        keys: The keys that exist.
+
+    Raises:
+        click.UsageError: A year lies outside of those kept.
+    """
+    from ayne_dagster.domain.release_years import UnknownReleaseYear, keys_between
+
+    if years is None:
+        return list(keys)
+    if isinstance(years, str):
+        return [years]
+    try:
+        return keys_between(*years, keys)
+    except UnknownReleaseYear as error:
+        raise click.UsageError(str(error)) from error
 
 
 def year_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,19 +1,18 @@
-"""`ayne status`: what is stored, what is due, what is left of the budgets, the last runs."""
+"""`ayne status`: how the collection stands: films, freshness, what is due, budgets, runs."""
 
-from collections.abc import Mapping
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.collection import Collection, open_collection
+from ayne_dagster.cli.console import console, moment, print_json, table
 from ayne_dagster.cli.options import database_option, json_option
 
 if TYPE_CHECKING:
     from ayne_dagster.defs.services import Services
-    from ayne_dagster.settings import Settings
 
 
 @click.command("status")
@@ -22,48 +21,75 @@ if TYPE_CHECKING:
 @database_option(must_exist=True)
 @json_option
 def command(runs: int, database: Path | None, as_json: bool) -> None:
-    """Show what is stored, what is due, the budgets left and the last runs.
+    """Show how the collection stands: films, freshness, what is due, budgets left, last runs.
 
     Due are the films of all release years that a run would ask for now, those that were discovered
-    and never fetched among them. With --database rows and due films are that file's; budgets and
-    runs stay those of the settings. The run of a killed command stays STARTED until it is
-    terminated in the UI.
+    and never fetched among them; fully refreshed are films with details of which no source is due.
+    With --database everything but the budgets is that file's. The same figures are kept over time
+    by the asset `collection_stats`.
 
     \b
     Examples:
       ayne status
       ayne status --database data/demo/ayne.duckdb
     """
-    from ayne_dagster.cli.job_runs import use_dagster_home
-    from ayne_dagster.defs.resources import build_resources
-    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+    from ayne_dagster.settings import PROJECT_ROOT
 
-    settings = load_settings()
-    if database is not None:
-        changed = settings.database.model_copy(update={"path": database.resolve()})
-        settings = settings.model_copy(update={"database": changed})
-    resources = build_resources(settings)
+    collection = open_collection(database)
+    figures = _figures(collection)
     report = {
-        "database": settings.resolve(settings.database.path),
-        "tables": resources["queries"].table_sizes(),
-        "due": _due(settings, resources, datetime.now(UTC)),
-        "budgets": _budgets(resources["services"]),
-        "runs": _last_runs(use_dagster_home(PROJECT_ROOT / "dagster_home"), runs),
+        "database": collection.settings.resolve(collection.settings.database.path),
+        "tables": collection.resources["queries"].table_sizes(),
+        "films": figures,
+        "due": _due(figures),
+        "change_feed_read_up_to": _feed_read_up_to(collection),
+        "budgets": _budgets(collection.services),
+        **_runs(collection, runs),
     }
     if as_json:
         print_json(report)
         return
     if database is not None:
-        click.echo(f"Rows and due films of {report['database']}; the rest as the settings say.")
+        click.echo(f"Films and runs of {report['database']}; budgets as the settings say.")
     _show(report, [] if database else _demo_databases(PROJECT_ROOT / "data"))
 
 
-def _due(settings: "Settings", resources: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    from ayne_dagster.domain.release_years import release_year_keys
+def _figures(collection: Collection) -> list[dict[str, Any]]:
     from ayne_dagster.storage.status_queries import StatusQueries
 
-    years = release_year_keys(settings.first_release_year, now.date())
-    return StatusQueries(resources["queries"].warehouse).films_due(years, now, resources["policy"])
+    return StatusQueries(collection.warehouse).collection_figures(
+        collection.years, collection.now, collection.policy
+    )
+
+
+def _feed_read_up_to(collection: Collection) -> datetime | None:
+    from ayne_dagster.storage.status_queries import StatusQueries
+
+    feed = StatusQueries(collection.warehouse).change_feed()
+    return feed.until if feed else None
+
+
+def _due(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per source: how many films are due now, how many more within a week."""
+    from ayne_dagster.storage.status_queries import DUE_NOW, DUE_SOON
+
+    found = {(row["figure"], row["part"]): row["value"] for row in figures}
+    return [
+        {"source": part, "now": value, "next_7_days": found[DUE_SOON, part]}
+        for (figure, part), value in found.items()
+        if figure == DUE_NOW
+    ]
+
+
+def _runs(collection: Collection, limit: int) -> dict[str, Any]:
+    """The last runs, and how those of the last 30 days went."""
+    from ayne_dagster.storage.run_queries import RunQueries
+
+    queries = RunQueries(collection.warehouse)
+    return {
+        "runs": queries.last_runs(limit=limit) if limit else [],
+        "run_figures": queries.run_figures(collection.now),
+    }
 
 
 def _demo_databases(data: Path) -> list[Path]:
@@ -91,31 +117,6 @@ def _budgets(services: "Services") -> list[dict[str, Any]]:
         ]
 
 
-def _last_runs(home: Path, limit: int) -> list[dict[str, Any]]:
-    if limit == 0 or not (home / "history").exists():
-        return []
-    import dagster as dg
-
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        records = instance.get_run_records(limit=limit)
-    return [
-        {
-            "run_id": record.dagster_run.run_id,
-            "job": record.dagster_run.job_name,
-            "status": record.dagster_run.status.value,
-            "started": _time(record.start_time),
-            "seconds": round(record.end_time - record.start_time, 1)
-            if record.start_time and record.end_time
-            else None,
-        }
-        for record in records
-    ]
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-
 def _show(report: dict[str, Any], demos: list[Path]) -> None:
     screen = console()
     if not any(report["tables"].values()):
@@ -127,10 +128,7 @@ def _show(report: dict[str, Any], demos: list[Path]) -> None:
         for path in demos:
             click.echo(f"A demo's films are there: ayne status --database {path}")
     screen.print(table("Rows", ["table", "rows"], report["tables"].items()))
-    screen.print(
-        table("Due", ["source", "now", "in the next 7 days", "frozen films"],
-              [[d["source"], d["now"], d["next_7_days"], d["frozen"]] for d in report["due"]])
-    )  # fmt: skip
+    _show_films(report)
     screen.print(
         table(
             "Request budgets (UTC day)",
@@ -140,15 +138,62 @@ def _show(report: dict[str, Any], demos: list[Path]) -> None:
         )
     )  # fmt: skip
     if report["runs"]:
-        screen.print(
-            table(
-                "Last runs",
-                ["run", "job", "status", "started (UTC)", "seconds"],
-                [[r["run_id"][:8], r["job"], r["status"],
-                  f"{r['started']:%Y-%m-%d %H:%M}" if r["started"] else None, r["seconds"]]
-                 for r in report["runs"]],
-            )
-        )  # fmt: skip
+        _show_runs(report)
+
+
+def _show_films(report: dict[str, Any]) -> None:
+    from ayne_dagster.storage.status_queries import ALL, DUE_NOW, DUE_SOON, FILMS
+
+    known = next(row["value"] for row in report["films"] if row["figure"] == FILMS)
+    screen = console()
+    screen.print(
+        table(
+            "Films",
+            ["films", "count", "share"],
+            [
+                [
+                    row["part"] if row["figure"] == FILMS and row["part"] != ALL else row["figure"],
+                    row["value"],
+                    f"{row['value'] / known:.1%}" if known else None,
+                ]
+                for row in report["films"]
+                if row["figure"] not in (DUE_NOW, DUE_SOON)
+            ],
+        )
+    )
+    screen.print(
+        table(
+            "Due",
+            ["source", "now", "in the next 7 days"],
+            [[one["source"], one["now"], one["next_7_days"]] for one in report["due"]],
+        )
+    )
+    read = moment(report["change_feed_read_up_to"])
+    click.echo(f"TMDB's change feed: {f'read up to {read} UTC' if read else 'not read yet'}\n")
+
+
+def _show_runs(report: dict[str, Any]) -> None:
+    [every, *_] = report["run_figures"] or [None]
+    console().print(
+        table(
+            "Last runs",
+            ["run", "job", "by", "status", "started (UTC)", "seconds", "films", "requests"],
+            [[r["run_id"][:8], r["job"], r["kind"], r["status"], moment(r["started_at"]),
+              r["seconds"], r["films_processed"], r["tmdb_requests"] + r["omdb_requests"]]
+             for r in report["runs"]],
+            caption=every and _run_words(every),
+        )
+    )  # fmt: skip
+
+
+def _run_words(figures: dict[str, Any]) -> str:
+    """How the runs of the last 30 days went, in one line."""
+    words = f"last 30 days: {figures['runs']:,} runs"
+    if figures["success_rate"] is not None:
+        words += f", {figures['success_rate']:.0%} of those that ended succeeded"
+    if figures["mean_seconds"] is not None:
+        words += f", {figures['mean_seconds']:,.1f} s on average"
+    return words
 
 
 def _pace(budget: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from ayne_dagster.defs.clock import Clock, platform_clock, utc_now
+from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import OPTIONS, RunOptions
 from ayne_dagster.defs.services import Services, refresh_policy
@@ -44,7 +45,8 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
             path,
             wait_seconds=settings.database.wait_seconds,
             connection_config=tuple(connection_config.items()),
-        )
+        ),
+        rules=refresh_policy(settings).state_rules,
     )
     pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
     services, policy = Services(settings, now, journal=pages), refresh_policy(settings)
@@ -75,4 +77,4 @@ def resources() -> dg.Definitions:
     In process by default: a run over 20 years costs 0.4 s a year, a process per year 8 s.
     """
     settings = load_settings()
-    return dg.Definitions(resources=build_resources(settings), executor=dg.in_process_executor)
+    return dg.Definitions(resources=build_resources(settings), executor=in_process_executor)

@@ -5,6 +5,7 @@ hold all years: nothing here loads them all at once.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -93,18 +94,22 @@ def with_stored(
 
 
 def add_partition_row_counts(
-    context: dg.AssetExecutionContext, asset_key: dg.AssetKey, counts: Mapping[str, int]
+    context: dg.AssetExecutionContext,
+    asset_key: dg.AssetKey,
+    counts: Mapping[str, int],
+    more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Tell the UI how many rows each partition of the run holds.
+    """Tell the UI how many rows each partition of the run holds, and what else is known of it.
 
     Args:
         context: The run.
         asset_key: The asset.
         counts: Rows by partition; what is not named is empty.
+        more: Further metadata by partition.
     """
     for key in context.partition_keys:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": int(counts.get(key, 0))},
+            {"dagster/partition_row_count": int(counts.get(key, 0)), **(more or {}).get(key, {})},
             asset_key=asset_key,
             partition_key=key,
         )

@@ -42,6 +42,8 @@ _SERIES = {
         "vote_count": "imdb_votes",
         "rating": "imdb_rating",
         "revenue_usd": "us_box_office_usd",
+        "rotten_tomatoes_percent": "rotten_tomatoes_percent",
+        "metascore": "metascore",
     },
 }
 

@@ -119,13 +119,14 @@ class HistorySettings(Section):
     full_days: OptionalCount = Field(
         default=730,
         ge=30,
-        description="Older rows are thinned to one a month and film and source, changes and first "
-        "answers kept; empty: nothing is ever thinned. Days.",
+        description="Older months are thinned to one row a film and source, changes and first "
+        "answers kept, days; empty: nothing is ever thinned.",
     )
     keep_last: int = Field(
         default=12,
         ge=4,
-        description="The newest rows of each film and source that are kept whatever their age.",
+        description="The newest rows of each film and source that are kept whatever their age; "
+        "more than `REFRESH__FROZEN_AFTER_CYCLES`.",
     )
 
 

@@ -7,7 +7,7 @@ read at import. Not here: the knobs (`sections.py`).
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -96,6 +96,17 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     experiments: ExperimentSettings = ExperimentSettings()
     logs: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _history_outlasts_freezing(self) -> "Settings":
+        needed = self.refresh.frozen_after_cycles
+        if self.history.keep_last <= needed:
+            # What freezes a film could not be read from a thinned history again.
+            raise ValueError(
+                f"HISTORY__KEEP_LAST is {self.history.keep_last} and must be more than "
+                f"REFRESH__FROZEN_AFTER_CYCLES, which is {needed}"
+            )
+        return self
 
     def resolve(self, path: Path) -> Path:
         """A path of the settings as an absolute one; relative ones start at the project's root."""
@@ -237,5 +248,7 @@ def _one_line_each(error: ValidationError, origin: dict[str, str]) -> str:
         says = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             says = "there is no such setting; `ayne settings` lists all"
-        lines.append(f"{setting_name(named)}{f' (from {where})' if where else ''}: {says}")
+        # What concerns two sections has no path and names its settings itself.
+        name = f"{setting_name(named)}{f' (from {where})' if where else ''}: " if path else ""
+        lines.append(f"{name}{says}")
     return "\n".join(dict.fromkeys(lines))

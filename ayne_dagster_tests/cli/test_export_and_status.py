@@ -62,6 +62,9 @@ def test_an_export_replaces_the_file_that_is_there_and_leaves_nothing_beside_it(
         (["features", "--to", "x.xlsx"], "x.xlsx: write to a file ending in .parquet or .csv"),
         (["features", "--to", "x"], "write to a file ending in .parquet or .csv"),
         (["movie_lists", "--to", "x.csv", "--start", "2001"], "movie_lists has no release years"),
+        (["discovery_walks", "--film", "1"], "discovery_walks has no films"),
+        (["features", "--since", "2001-01-01"], "features is no journal"),
+        (["refresh_history", "--since", "2001-01-02", "--until", "2001-01-01"], "is after the day"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_in_words(
@@ -70,6 +73,16 @@ def test_an_export_that_cannot_be_is_refused_in_words(
     result = invoke("export", *arguments)
     assert result.exit_code == 2
     assert words in result.output
+
+
+def test_an_export_without_a_name_is_named_after_its_content(
+    invoke: Invoke, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("export", "discovered_movies", "--film", "2", "--film", "3")
+    assert result.exit_code == 0, result.output
+    frame = pd.read_parquet(tmp_path / "discovered_movies-film-2-3.parquet")
+    assert frame["tmdb_id"].tolist() == [2, 3]
 
 
 def test_an_export_without_a_database_says_so_and_writes_nothing(invoke: Invoke, tmp_path: Path):
@@ -180,7 +193,7 @@ def test_status_looks_into_another_database_and_says_so(
     monkeypatch.setenv("DATABASE__PATH", str(database.parent / "empty.duckdb"))
     shown = invoke("status", "--runs", "0", "--database", str(database))
     assert shown.exit_code == 0, shown.output
-    assert f"Rows and due films of {database}" in shown.output
+    assert f"Films and runs of {database}" in shown.output
     assert "Nothing collected yet" not in shown.output
     said = json.loads(invoke("status", "--json", "--database", str(database)).stdout)
     assert (said["database"], said["tables"]["discovered_movies"]) == (str(database), 3)

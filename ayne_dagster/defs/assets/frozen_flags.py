@@ -1,8 +1,16 @@
 """`frozen_flags`: how fresh each film is, when it is due, and why."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import dagster as dg
 
-from ayne_dagster.charts.frozen_flags import FlagFigures, plot_frozen_flags
+from ayne_dagster.charts.frozen_flags import (
+    FRESHNESS,
+    FlagFigures,
+    plot_freshness_by_year,
+    plot_frozen_flags,
+)
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.omdb_ratings import omdb_ratings
@@ -47,7 +55,9 @@ def frozen_flags(
         flags = flag_films(queries.films_to_plan(years, now), now, policy, feed)
         written.write(years, flags)
         figures += FlagFigures.of(flags, now)
-    add_partition_row_counts(context, context.asset_key, written.rows)
+    years = queries.freshness_by_year(context.partition_keys, now, policy)
+    shares = {year["release_year"]: _shares(year) for year in years}
+    add_partition_row_counts(context, context.asset_key, written.rows, shares)
     first = sampled_partitions(
         queries, FROZEN_FLAGS, context.partition_keys, FROZEN_FLAGS.column_names, most=10
     )
@@ -61,6 +71,30 @@ def frozen_flags(
             "age bands and due times": inline_image(
                 plot_frozen_flags(figures), "age bands and due times"
             ),
+            "freshness by year": inline_image(plot_freshness_by_year(years), "freshness by year"),
+            "freshness of the years": _table(years),
             "preview": preview(first, of=figures.films),
         },
     )
+
+
+def _shares(year: Mapping[str, Any]) -> dict[str, float]:
+    """The freshness of a partition, as the UI plots it over time."""
+    films = year["films"]
+    return {f"share {name}": round(year[name] / films, 4) for name in FRESHNESS if films}
+
+
+def _table(years: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """The freshness of every year of the run."""
+    columns = [
+        dg.TableColumn("release_year", "string"),
+        dg.TableColumn("films", "int"),
+        *(dg.TableColumn(name, "int") for name in FRESHNESS),
+        *(dg.TableColumn(f"share {name}", "float") for name in FRESHNESS),
+    ]
+    names = ("release_year", "films", *FRESHNESS)
+    return dg.MetadataValue.table(
+        [dg.TableRecord({**{name: year[name] for name in names}, **_shares(year)})
+         for year in years],
+        dg.TableSchema(columns),
+    )  # fmt: skip

@@ -49,6 +49,8 @@ REFRESH_HISTORY = TableContract(
         Column("vote_count", T.BIGINT, "That day's votes of the source."),
         Column("rating", T.DOUBLE, "That day's mean rating of the source, 0-10."),
         Column("revenue_usd", T.BIGINT, "That day's revenue (TMDB) or US box office (OMDb)."),
+        Column("rotten_tomatoes_percent", T.INTEGER, "That day's Tomatometer (OMDb)."),
+        Column("metascore", T.INTEGER, "That day's Metacritic score (OMDb), 0-100."),
     ),
 )
 

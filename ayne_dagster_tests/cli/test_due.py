@@ -1,0 +1,192 @@
+"""`ayne due`: the films a run would ask for, most urgent first, and the reason for each."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+
+from ayne_dagster.cli.collection import Collection
+from ayne_dagster.cli.due import due_report
+from ayne_dagster.cli.due_explained import explanation
+from ayne_dagster.defs.resources import build_resources
+from ayne_dagster.domain.release_years import release_year_keys
+from ayne_dagster.domain.tables import (
+    CHANGE_DAYS,
+    DISCOVERED_MOVIES,
+    FROZEN_FLAGS,
+    OMDB_RATINGS,
+    REFRESH_HISTORY,
+    TMDB_CHANGES,
+    TMDB_DETAILS,
+)
+from ayne_dagster.settings import load_settings
+from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.cli.conftest import Invoke
+from ayne_dagster_tests.storage.film_rows import (
+    NOW,
+    asked,
+    days_ago,
+    detailed,
+    discovered,
+    flagged,
+    put,
+    rated,
+    row_of,
+)
+
+
+def collection_at(now: datetime = NOW) -> Collection:
+    settings = load_settings()
+    resources = build_resources(settings, lambda: now)
+    return Collection(settings, resources, now, release_year_keys(1900, now.date()))
+
+
+@pytest.fixture
+def warehouse(project: Path) -> Warehouse:
+    """Three films: one never fetched, one due at TMDB, one asked for yesterday."""
+    warehouse = Warehouse(project / "data" / "ayne.duckdb")
+    put(warehouse, DISCOVERED_MOVIES, discovered(1, "2002", title="[rec] one", popularity=9.0))
+    put(warehouse, TMDB_DETAILS, detailed(2, title="Two"), detailed(3, title="Three"))
+    put(warehouse, OMDB_RATINGS, rated(2), rated(3))
+    put(
+        warehouse, REFRESH_HISTORY,
+        asked("tmdb", 2, 120), asked("omdb", 2, 1), asked("tmdb", 3, 1), asked("omdb", 3, 1),
+    )  # fmt: skip
+    return warehouse
+
+
+def test_films_never_fetched_come_first_then_those_that_wait_longest(warehouse: Warehouse):
+    put(warehouse, REFRESH_HISTORY, asked("omdb", 3, 400))
+    put(warehouse, TMDB_DETAILS, detailed(4, title="Four"))
+    put(warehouse, REFRESH_HISTORY, asked("tmdb", 4, 1), asked("omdb", 4, 500, "not_found"))
+    collection = collection_at()
+    report = due_report(collection, ["tmdb", "omdb"], collection.years, 10)
+    assert [(one["tmdb_id"], one["source"], one["why"]) for one in report["films"]] == [
+        (1, "tmdb", "never_fetched"), (4, "omdb", "not_found"), (2, "tmdb", "interval"),
+    ]  # fmt: skip
+    assert report["films"][0]["title"] == "[rec] one"
+    assert report["films"][2]["words"] == "every 90 days at its age"
+    assert report["films"][2]["age_band"] == "over 365 days"
+
+
+def test_the_totals_count_all_films_whatever_the_limit(warehouse: Warehouse):
+    collection = collection_at()
+    report = due_report(collection, ["tmdb", "omdb"], collection.years, 0)
+    assert report["films"] == []
+    tmdb, omdb = report["sources"]
+    assert (tmdb["films"], tmdb["never_fetched"], omdb["films"]) == (2, 1, 0)
+    assert omdb["next_due_at"] > NOW + timedelta(days=100)
+    assert report["years"] == [
+        {"release_year": "2001", "tmdb": 1, "omdb": 0},
+        {"release_year": "2002", "tmdb": 1, "omdb": 0},
+    ]
+
+
+def test_only_the_years_asked_about_count(warehouse: Warehouse):
+    report = due_report(collection_at(), ["tmdb"], ["2002"], 10)
+    assert [one["tmdb_id"] for one in report["films"]] == [1]
+    assert report["sources"][0]["films"] == 1
+
+
+def test_box_office_is_due_by_its_own_interval(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    """The ratings of both films are fresh; their box office is to be looked at every half day."""
+    monkeypatch.setenv("REFRESH__BOX_OFFICE_DAYS_OLD", "0.5")
+    monkeypatch.setenv("REFRESH__OMDB_DAYS_OLD", "0.25")
+    collection = collection_at()
+    report = due_report(collection, ["box-office"], collection.years, 10)
+    assert {(one["tmdb_id"], one["source"]) for one in report["films"]} == {
+        (2, "box-office"), (3, "box-office"),
+    }  # fmt: skip
+    assert report["films"][0]["words"] == "every 0.5 days at its age"
+
+
+def test_films_the_change_feed_keeps_back_are_counted(warehouse: Warehouse):
+    read_feed(warehouse, days=range(1, 130))
+    collection = collection_at()
+    report = due_report(collection, ["tmdb"], collection.years, 10)
+    assert [one["tmdb_id"] for one in report["films"]] == [1]
+    assert report["kept_back_by_change_feed"] == 1
+    assert report["change_feed_read_up_to"] == datetime(
+        NOW.year, NOW.month, NOW.day, tzinfo=NOW.tzinfo
+    )
+
+
+def test_an_explanation_holds_every_number_that_decides(warehouse: Warehouse):
+    put(warehouse, FROZEN_FLAGS, flagged(2, is_frozen=True))
+    read_feed(warehouse, days=range(1, 130), named={2: 3})
+    told = explanation(collection_at(), 2)
+    assert (told["title"], told["age_band"], told["is_frozen"]) == ("Two", "over 365 days", True)
+    assert told["age_days"] == (NOW.date() - told["release_date"]).days
+    tmdb, omdb, box_office = told["sources"]
+    assert (tmdb["is_due"], tmdb["why"]) == (True, "named")
+    assert tmdb["named_by_change_feed_on"] == days_ago(3).date()
+    assert (tmdb["fetched_at"], tmdb["outcome"]) == (days_ago(120), "row")
+    assert tmdb["interval_days"] == 150
+    spread = tmdb["interval_with_spread_days"] / 150 - 1
+    assert tmdb["spread_share"] == pytest.approx(spread, abs=1e-3)
+    assert abs(spread) <= 0.1
+    assert (omdb["is_due"], box_office["is_due"]) == (False, False)
+    assert "named it on" in tmdb["words"]
+
+
+def test_an_explanation_of_a_film_never_heard_of_is_refused(warehouse: Warehouse):
+    with pytest.raises(click.UsageError, match="no film 99 is known here"):
+        explanation(collection_at(), 99)
+
+
+def test_the_screen_shows_films_totals_and_years(invoke: Invoke, warehouse: Warehouse):
+    """A title in brackets was once taken for a colour and vanished."""
+    shown = invoke("due")
+    assert shown.exit_code == 0, shown.output
+    for words in ("[rec] one", "never fetched", "In total", "By release year", "2002"):
+        assert words in shown.output
+    said = json.loads(invoke("due", "--json", "--source", "tmdb", "--year", "2002").stdout)
+    assert [one["tmdb_id"] for one in said["films"]] == [1]
+
+
+def test_the_screen_explains_one_film(invoke: Invoke, warehouse: Warehouse):
+    shown = invoke("due", "--explain", "1")
+    assert shown.exit_code == 0, shown.output
+    assert "[rec] one: released 2001-03-04" in shown.output
+    assert "never fetched" in shown.output
+    assert "TMDB's change feed: not read yet" in shown.output
+
+
+def test_nothing_due_says_what_comes_next(invoke: Invoke, warehouse: Warehouse):
+    shown = invoke("due", "--source", "omdb", "--year", "2002")
+    assert shown.exit_code == 0
+    assert "Nothing is due: no film is known there" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--year", "199"], "is no range of years"),
+        (["--year", "1700"], "is not a release year the platform keeps"),
+        (["--explain", "1", "--source", "tmdb"], "--explain is about one film"),
+        (["--explain", "77"], "no film 77 is known here"),
+        (["--source", "imdb"], "'imdb' is not one of"),
+    ],
+)
+def test_wrong_questions_are_refused_in_words(invoke: Invoke, arguments: list[str], words: str):
+    result = invoke("due", *arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+
+
+def read_feed(warehouse: Warehouse, *, days: range, named: dict[int, int] | None = None) -> None:
+    """Days of the change feed, as numbers of days ago, and films named so many days ago."""
+    put(warehouse, CHANGE_DAYS, *(
+        row_of(CHANGE_DAYS, changed_on=days_ago(day).date(), read_at=days_ago(day - 1))
+        for day in days
+    ))  # fmt: skip
+    if named:
+        put(warehouse, TMDB_CHANGES, *(
+            row_of(TMDB_CHANGES, tmdb_id=number, changed_on=days_ago(day).date(),
+                   seen_at=days_ago(day - 1))
+            for number, day in named.items()
+        ))  # fmt: skip
