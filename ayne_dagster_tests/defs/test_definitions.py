@@ -23,6 +23,7 @@ GROUPS = {
     "forecasts": "modelling",
     "tmdb_ids": "discovery",
     "imdb_ratings": "collection",
+    "collection_stats": "freshness",
 }
 BULK = {"tmdb_ids", "imdb_ratings"}
 READS = {
@@ -36,6 +37,7 @@ READS = {
     "forecasts": {"trained_model", "features"},
     "tmdb_ids": set(),
     "imdb_ratings": {"tmdb_details"},
+    "collection_stats": {"frozen_flags"},
 }
 EVERY_ASSET = pytest.mark.parametrize("table", ASSET_TABLES, ids=lambda table: table.name)
 
@@ -139,7 +141,7 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
 @pytest.mark.parametrize(
     ("job", "assets"),
     [
-        ("collect", set(list(GROUPS)[:5])),
+        ("collect", {*list(GROUPS)[:5], "collection_stats"}),
         ("model", {"features", "trained_model", "forecasts"}),
         ("whole_graph", set(GROUPS) - BULK),
         ("bulk_files", BULK),
