@@ -10,7 +10,16 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """All definitions of the platform."""
-    from ayne_dagster.defs import assets, checks, jobs, resources, schedules, sensors
+    from ayne_dagster.defs import (
+        assets,
+        change_feed,
+        checks,
+        jobs,
+        resources,
+        run_status_sensors,
+        schedules,
+        sensors,
+    )
 
     return dg.Definitions.merge(
         dg.Definitions(assets=dg.load_assets_from_package_module(assets)),
@@ -18,5 +27,7 @@ def defs() -> dg.Definitions:
         jobs.jobs(),
         schedules.schedules(),
         sensors.sensors(),
+        change_feed.definitions(),
         resources.resources(),
+        run_status_sensors.run_status_sensors(),
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ayne_dagster.domain.tables import (
+    CHANGE_DAYS,
     DISCOVERED_MOVIES,
     OMDB_RATINGS,
     REFRESH_HISTORY,
     REFRESH_STATE,
+    TMDB_CHANGES,
     TMDB_DETAILS,
 )
 from ayne_dagster.domain.tables.contract import TableContract
@@ -119,6 +121,17 @@ SELECT 'omdb', i, imdb, answered - to_days(120), if({_IS_RATED}, 'row', 'not_fou
   if({_IS_RATED}, NULL, answered - to_days(120)), NULL,
   if({_IS_RATED}, answered - to_days(120), NULL), NULL, 0, answered - to_days(120)
 FROM films WHERE h % 10 < 6""",
+    # TMDB names about 10,000 of its 1,170,000 films a day, some of them often; 180 days are kept.
+    TMDB_CHANGES: """
+SELECT DISTINCT
+  1 + floor($films * pow((hash(day, n, 'named') % 1000000) / 1000000, 2))::BIGINT AS tmdb_id,
+  DATE '2026-05-31' - day::INTEGER AS changed_on,
+  changed_on + INTERVAL '25 hours' AS seen_at
+FROM range(180) AS days(day), range($films // 117) AS numbers(n)""",
+    CHANGE_DAYS: """
+SELECT DATE '2026-05-31' - day::INTEGER AS changed_on, changed_on + INTERVAL '25 hours' AS read_at,
+  10000 AS films_named, $films // 117 AS films_known, 100 AS requests
+FROM range(180) AS days(day)""",
 }
 # Few ids are frequent, most are rare, as with real companies and people.
 _IDS = """

@@ -1,14 +1,10 @@
 """`ayne collect`: the `collect` job over a range of release years."""
 
-from typing import Any
-
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
 from ayne_dagster.cli.errors import say_error
 from ayne_dagster.cli.options import json_option, year_options
-
-_FETCHING = ["tmdb_details", "omdb_ratings", "frozen_flags"]
 
 
 @click.command("collect")
@@ -39,7 +35,8 @@ def command(
 
     Only films that are due by their age send a request: a second call right after the first sends
     next to none. Reaching a day's quota is no failure: what was fetched is stored, the rest stays
-    due. It runs the Dagster job `collect`, so the run shows in the UI as well.
+    due. It runs the Dagster job `collect` (`refresh` with --refresh-only), so the run shows in the
+    UI as well.
 
     \b
     Examples:
@@ -49,6 +46,7 @@ def command(
     """
     from ayne_dagster.cli.job_runs import run_job, use_dagster_home
     from ayne_dagster.defs.clock import platform_clock
+    from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
     from ayne_dagster.domain.release_years import (
         UNDATED,
         YEARS_AHEAD,
@@ -70,17 +68,18 @@ def command(
         # Films without a date, or whose date was withdrawn: nobody would ask for them otherwise.
         years.append(UNDATED)
     use_dagster_home(PROJECT_ROOT / "dagster_home")
+    job = "refresh" if refresh_only else "collect"
+    options = RunOptions(
+        max_pages=max_pages,
+        min_votes=min_votes,
+        refresh_limit=refresh_limit,
+        walk=Walk.force if force else None,
+        force=force,
+    )
     outcome = run_job(
-        "collect",
+        job,
         years,
-        run_config=collect_run_config(
-            max_pages=max_pages,
-            min_votes=min_votes,
-            limit=refresh_limit,
-            force=force,
-            refresh_only=refresh_only,
-        ),
-        assets=_FETCHING if refresh_only else None,
+        run_config=run_config_of(job, options),
         is_quiet=as_json,
     )
     result = {
@@ -123,22 +122,3 @@ def command(
     if any("omdb_key_works" in words and "not set" not in words for words in outcome.failed_checks):
         say_error("OMDb refused the key: ratings were not collected, everything else was")
         raise click.exceptions.Exit(1)
-
-
-def collect_run_config(
-    *,
-    max_pages: int | None,
-    min_votes: int | None,
-    limit: int | None,
-    force: bool,
-    refresh_only: bool,
-) -> dict[str, Any]:
-    """The run config the launchpad would show for these options."""
-    fetch = {"config": {"limit": limit, "force": force}}
-    ops: dict[str, Any] = {"tmdb_details": fetch, "omdb_ratings": fetch}
-    if not refresh_only:
-        ops["movie_lists"] = {"config": {"force": force}}
-        ops["discovered_movies"] = {
-            "config": {"min_votes": min_votes, "max_pages": max_pages, "force": force}
-        }
-    return {"ops": ops}

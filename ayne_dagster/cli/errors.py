@@ -1,38 +1,12 @@
-"""Which failures are expected, and how they are said.
+"""How failures are said, and which exceptions are expected.
 
-Lives here: the list of errors whose message alone tells what to do, and which ones mean that
-somebody pressed Ctrl-C. Everything else is a bug and
-shows its traceback.
+Lives here: exceptions of a command. Not here: which errors those are (`defs/failure_words.py`),
+which a run's record has to know as well. Everything else is a bug and shows its traceback.
 """
 
 import click
 
-EXPECTED_ERRORS = frozenset(
-    {
-        "SettingsError",
-        "WarehouseBusy",
-        "WarehouseMissing",
-        "WarehouseDamaged",
-        "SchemaConflict",
-        "ContractViolation",
-        "UpstreamMissing",
-        "MissingCredential",
-        "UnknownReleaseYear",
-        "SandboxStartError",
-        "ClockUnreachable",
-        "LedgerUnusable",
-        "RunFailed",
-    }
-)
-
-_INTERRUPTIONS = frozenset(
-    {
-        "KeyboardInterrupt",
-        "Abort",  # click's
-        "DagsterExecutionInterruptedError",
-        "InterruptException",  # DuckDB's
-    }
-)
+from ayne_dagster.defs.failure_words import EXPECTED_ERRORS, means_interruption
 
 
 class RunFailed(RuntimeError):
@@ -54,14 +28,6 @@ def is_interruption(error: BaseException) -> bool:
         seen.add(id(one))
         one = one.__cause__ or one.__context__
     return False
-
-
-def means_interruption(name: str, message: str) -> bool:
-    """The same of an error that is known by its type's name and its words only.
-
-    Dagster raises an error of its own; DuckDB says "Query interrupted" as a plain RuntimeError.
-    """
-    return name in _INTERRUPTIONS or (name == "RuntimeError" and "Query interrupted" in message)
 
 
 def say_error(message: str) -> None:

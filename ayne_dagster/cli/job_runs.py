@@ -1,25 +1,32 @@
 """Runs a Dagster job in this process: the same jobs, assets and instance as in the UI.
 
-Lives here: from job name and years to a result. Not here: options (`cli/*.py`).
+Lives here: from job name and years to a result, and its record. Not here: options (`cli/*.py`).
 """
 
 import logging
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ayne_dagster.cli.console import ProgressBars
-from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, means_interruption
+from ayne_dagster.cli.errors import RunFailed
+from ayne_dagster.defs.failure_words import STOPPED, failed_step, was_interrupted
 from ayne_dagster.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from ayne_dagster.cli.step_output import StepOutput
+    from ayne_dagster.defs.fetching import Fetching
+    from ayne_dagster.storage.run_queries import RunQueries
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,16 +107,22 @@ def run_job(
     import dagster as dg
 
     from ayne_dagster.definitions import defs
+    from ayne_dagster.defs.open_runs import KIND_TAG
     from ayne_dagster.sources.progress import report_progress_to
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
     started = time.monotonic()
     job = defs().resolve_job_def(job_name)
-    with _instance() as instance, ProgressBars(is_quiet=is_quiet) as bars:
+    with (
+        _instance() as instance,
+        _recorded_run(instance) as run_id,
+        ProgressBars(is_quiet=is_quiet) as bars,
+    ):
         _step_output_of(instance).show = bars.say
         with report_progress_to(bars):
             result = job.execute_in_process(
                 instance=instance,
+                run_id=run_id,
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     **(run_config or {}),
@@ -118,12 +131,13 @@ def run_job(
                 tags={
                     "dagster/asset_partition_range_start": years[0],
                     "dagster/asset_partition_range_end": years[-1],
+                    KIND_TAG: "command",
                     **(tags or {}),
                 },
                 raise_on_error=False,
             )
         if not result.success:
-            if _was_interrupted(result):
+            if was_interrupted(result.all_events):
                 raise KeyboardInterrupt
             raise RunFailed(_why(result))
         return JobOutcome(
@@ -132,6 +146,63 @@ def run_job(
             assets=_figures(result),
             failed_checks=_failed_checks(result),
         )
+
+
+def recorded_runs(instance: "dg.DagsterInstance", fetching: "Fetching") -> "RunQueries":
+    """Questions about the runs of an instance, each recorded as it stands now.
+
+    Runs whose process is gone are ended first. Where the warehouse is held by somebody else for too
+    long, what was recorded before has to do.
+
+    Args:
+        instance: Whose runs.
+        fetching: The warehouse they are recorded in, and its mirror.
+    """
+    from ayne_dagster.defs.dead_runs import end_dead_runs
+    from ayne_dagster.defs.run_records import UNRECORDED, bring_records_up_to_date
+    from ayne_dagster.storage.run_queries import RunQueries
+
+    end_dead_runs(instance)
+    queries = RunQueries(fetching.queries.warehouse)
+    try:
+        bring_records_up_to_date(instance, queries, fetching.mirror)
+    except UNRECORDED as error:
+        logger.warning("the newest runs are recorded later: %s", error)
+    return queries
+
+
+@contextmanager
+def _recorded_run(instance: "dg.DagsterInstance") -> Iterator[str]:
+    """The id of a run to come: alive as long as this process, ended with it, and recorded.
+
+    Runs that were killed are ended before it begins.
+    """
+    from dagster._core.utils import make_new_run_id
+
+    from ayne_dagster.defs.dead_runs import end_dead_runs
+    from ayne_dagster.defs.run_records import record_run
+    from ayne_dagster.storage.live_runs import LiveRuns
+
+    fetching = _fetching()
+    for dead in end_dead_runs(instance):
+        record_run(instance, dead, fetching.queries.warehouse, fetching.mirror)
+    run_id = make_new_run_id()
+    with LiveRuns.of_home(instance.root_directory).hold(run_id):
+        try:
+            yield run_id
+        finally:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                # Dagster was not left the time to say how it ended: Ctrl-C pressed twice.
+                instance.report_run_failed(run, STOPPED)
+            record_run(instance, run_id, fetching.queries.warehouse, fetching.mirror)
+
+
+def _fetching() -> "Fetching":
+    from ayne_dagster.defs.resources import build_resources
+    from ayne_dagster.settings import load_settings
+
+    return build_resources(load_settings())["fetching"]
 
 
 def _instance() -> "dg.DagsterInstance":
@@ -156,17 +227,6 @@ def _step_output_of(instance: "dg.DagsterInstance") -> "StepOutput":
     manager = instance.compute_log_manager
     assert isinstance(manager, StepOutput)
     return manager
-
-
-def _was_interrupted(result: Any) -> bool:
-    """Whether a step ended because somebody pressed Ctrl-C, whatever it was doing."""
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.is_step_failure else None
-        while error is not None:
-            if means_interruption(error.cls_name or "", error.message):
-                return True
-            error = error.cause or error.context
-    return False
 
 
 def _figures(result: Any) -> list[AssetOutcome]:
@@ -199,24 +259,6 @@ def _failed_checks(result: Any) -> list[str]:
 
 def _why(result: Any) -> str:
     """The first failed step and the root of its error, in words."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            data = event.step_failure_data.user_failure_data
-            words = (data.description if data else None) or _root_of(error)
-            return f"step {event.step_key} of run {result.run_id} failed: {words}"
+    if step := failed_step(result.all_events):
+        return f"step {step[0]} of run {result.run_id} failed: {step[1]}"
     return f"run {result.run_id} failed; the UI (`ayne ui`) shows its log"
-
-
-def _root_of(error: Any) -> str:
-    """The words of the error that says what to do, or of the one at the bottom."""
-    if error is None:
-        return "unknown reason"
-    bottom = error
-    while bottom is not None:
-        if bottom.cls_name in EXPECTED_ERRORS:
-            return bottom.message.strip()
-        if bottom.cause is None:
-            return bottom.message.strip()
-        bottom = bottom.cause
-    return error.message.strip()

@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "ayne_dagster.cli.run",
     "replay": "ayne_dagster.cli.replay",
     "status": "ayne_dagster.cli.status",
+    "runs": "ayne_dagster.cli.runs",
     "export": "ayne_dagster.cli.export",
     "settings": "ayne_dagster.cli.settings",
 }

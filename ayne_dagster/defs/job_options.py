@@ -8,13 +8,15 @@ The block is a resource, not the config of each asset: an option is said once, w
 job runs. See `docs/jobs.md` and `docs/decisions/0032-options-of-a-run-are-a-resource.md`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
+
+from ayne_dagster.domain.release_years import UnknownReleaseYear
 
 OPTIONS = "options"
 """Name of the resource: the launchpad's `resources: options: config:`."""
@@ -80,8 +82,8 @@ class RunOptions(dg.ConfigurableResource):
     )
     years: list[str] | None = Field(
         default=None,
-        description="Only these of the run's release years are walked and asked for, as ['1999', "
-        "'undated']. Default: all partitions of the run.",
+        description="Only these release years are walked and asked for, as ['1999', 'undated']; "
+        "they must be among the run's partitions. Default: all of these.",
     )
     enrichment: bool = Field(
         default=True, description="Whether TMDB is asked for details and OMDb for ratings."
@@ -89,6 +91,11 @@ class RunOptions(dg.ConfigurableResource):
     only_new: bool | None = Field(
         default=None,
         description="Ask only for films that were never asked for. Default: no; quick_update: yes.",
+    )
+    only_listed: bool | None = Field(
+        default=None,
+        description="Ask only for films that are on the lists of `categories` now. Default: no; "
+        "quick_update: yes.",
     )
     tmdb_ids: list[int] | None = Field(
         default=None,
@@ -131,12 +138,29 @@ class RunOptions(dg.ConfigurableResource):
                  if (value := getattr(self, name)) is not None}  # fmt: skip
         return RunOptions(**{**_GENERAL, **chosen, **given})
 
+    def years_among(self, partition_keys: Sequence[str]) -> list[str]:
+        """The run's release years these options mean, in the order of the partitions.
+
+        Raises:
+            UnknownReleaseYear: A year is wanted that is no partition of the run.
+        """
+        if self.years is None:
+            return list(partition_keys)
+        strange = [year for year in self.years if year not in partition_keys]
+        if strange:
+            raise UnknownReleaseYear(
+                f"the option `years` asks for {', '.join(strange)}, and this run has the "
+                f"partitions {partition_keys[0]} to {partition_keys[-1]}"
+            )
+        return [key for key in partition_keys if key in self.years]
+
 
 _GENERAL: Mapping[str, Any] = MappingProxyType(
     {
         "categories": list(Category),
         "walk": Walk.due,
         "only_new": False,
+        "only_listed": False,
         "models": ModelYears.all,
     }
 )
@@ -146,6 +170,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "categories": [Category.popular, Category.trending_week],
             "walk": Walk.none,
             "only_new": True,
+            "only_listed": True,
         },
         "daily_update": {"walk": Walk.recent},
         "weekly_enrichment": {"models": ModelYears.this_year},

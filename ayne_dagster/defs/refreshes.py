@@ -8,31 +8,25 @@ a run that is killed loses what was under way and no more than one batch.
 """
 
 import asyncio
-import json
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from contextvars import copy_context
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import dagster as dg
 import pandas as pd
 
-from ayne_dagster.defs.answer_store import COMMIT_AT, AnswerStore, SourceTable, in_commits
+from ayne_dagster.defs.answer_store import AnswerStore, SourceTable, in_commits
+from ayne_dagster.defs.answers_as_they_come import AnswersAsTheyCome
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.film_choice import Chosen, choose_films
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.domain.outcomes import FetchOutcome
-from ayne_dagster.redaction import redact
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.storage.refresh_states import set_back_clocks
-from ayne_dagster.storage.response_archive import ArchivedAnswer, JournalSession, ResponseArchive
-
-COMMIT_SECONDS = 60.0
-"""Slow answers reach the warehouse at least so often."""
+from ayne_dagster.storage.response_archive import ResponseArchive
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -63,22 +57,20 @@ class RefreshReport:
     Attributes:
         store: What was stored.
         films_known: Films of the run's years the source could have.
-        films_due: Films due before anything was asked.
+        chosen: The films of this run, and how many it leaves for later.
         taken_over: Answers of runs that died, stored instead of being asked for again.
         counts: Ids asked for, by what came of them.
         requests: Requests sent, retries included.
-        left_by_limit: Ids left for later because of the run's limit.
         stopped_by: Why the source deferred the rest, in words.
         failure: What ended the refresh early; what was fetched before it is stored.
     """
 
     store: AnswerStore
     films_known: int = 0
-    films_due: int = 0
+    chosen: Chosen = field(default_factory=Chosen)
     taken_over: int = 0
     counts: Counter[FetchOutcome] = field(default_factory=Counter)
     requests: int = 0
-    left_by_limit: int = 0
     stopped_by: str | None = None
     failure: BaseException | None = None
 
@@ -86,7 +78,7 @@ class RefreshReport:
         """The report as figures for the UI."""
         return {
             "films known": self.films_known,
-            "films due": self.films_due,
+            **self.chosen.metadata(),
             "requests": self.requests,
             "answers with a row": self.counts[FetchOutcome.ROW],
             "answers without a change": self.counts[FetchOutcome.UNCHANGED],
@@ -95,8 +87,8 @@ class RefreshReport:
             "not found": self.counts[FetchOutcome.NOT_FOUND],
             "unusable answers": self.counts[FetchOutcome.UNUSABLE],
             "failed": self.counts[FetchOutcome.FAILED],
-            "deferred": self.counts[FetchOutcome.DEFERRED] + self.left_by_limit,
-            "deferred by": self.stopped_by or ("the run's limit" if self.left_by_limit else "-"),
+            "deferred": self.counts[FetchOutcome.DEFERRED] + self.chosen.left,
+            "deferred by": self.stopped_by or self.chosen.left_by or "-",
         }
 
     def not_stored(self, error: Exception) -> None:
@@ -125,8 +117,7 @@ def refresh(
     how: SourceOfRows,
     years: Sequence[str],
     *,
-    is_forced: bool,
-    limit: int | None,
+    options: RunOptions,
     fetching: Fetching,
     run_id: str,
 ) -> RefreshReport:
@@ -135,8 +126,7 @@ def refresh(
     Args:
         how: The source.
         years: Partition keys.
-        is_forced: Ask for every film, due or not.
-        limit: Most ids asked for; the rest stays due.
+        options: Which of the due films, and how many.
         fetching: Warehouse, services, archive, turns.
         run_id: Stands on every log line of the refresh.
 
@@ -152,16 +142,8 @@ def refresh(
         set_back_clocks(fetching.queries.warehouse, fetching.services.now())
         report.taken_over = take_over(store, fetching.archive)
         report.films_known = fetching.queries.films_known(source, years)
-        due = fetching.queries.due(
-            source, years, fetching.services.now(), fetching.policy, force=is_forced
-        )
-        report.films_due = len(due)
-        if is_forced:
-            # Whoever forces it doubts what is stored: the whole answer is wanted.
-            due = due.drop(columns="etag", errors="ignore")
-        keys = due.drop_duplicates(how.key_column)
-        wanted = keys if limit is None else keys.head(limit)
-        report.left_by_limit = len(keys) - len(wanted)
+        report.chosen = choose_films(source, years, how.key_column, options, fetching)
+        wanted = report.chosen.films
         if how.client is None:
             report.counts[FetchOutcome.DEFERRED] = len(wanted)
         elif len(wanted):
@@ -184,104 +166,6 @@ def take_over(store: AnswerStore, archive: ResponseArchive) -> int:
             store.store(group)
         archive.settle(files)
     return store.report.answers - before
-
-
-class AnswersAsTheyCome:
-    """Keeps each batch of answers on disk at once, and stores them in the warehouse in groups.
-
-    The warehouse is written by a thread: asking goes on meanwhile, and if the file is held, it
-    goes on until the next group is full.
-
-    Args:
-        store: The warehouse's side.
-        journal: The archive's side.
-    """
-
-    def __init__(self, store: AnswerStore, journal: JournalSession) -> None:
-        self._store = store
-        self._journal = journal
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-answers")
-        self._storing: Future[None] | None = None
-        self._answers: list[ArchivedAnswer] = []
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._files: list[Path] = []
-        self._held_back: list[FetchResult] = []
-        self._stored_at = time.monotonic()
-
-    async def take(self, batch: list[FetchResult]) -> None:
-        """Keep a batch; what answers nothing (failed, deferred) is not kept."""
-        answered = [*self._held_back, *(result for result in batch if result.outcome.is_answer)]
-        # A service that breaks down ends in a row of unreadable answers. They say nothing about
-        # their films, so the last ones wait until a readable one shows that it still stands.
-        end = len(answered)
-        while end and answered[end - 1].outcome is FetchOutcome.UNUSABLE:
-            end -= 1
-        self._held_back = answered[end:]
-        await asyncio.get_running_loop().run_in_executor(None, self._keep, answered[:end])
-        if len(self._answers) >= COMMIT_AT or self._is_time():
-            if self._storing is not None:
-                await asyncio.wrap_future(self._storing)
-            self._store_in_thread()
-
-    def finish(self, *, is_broken_off: bool) -> None:
-        """Store the rest; after a break-down, without the unreadable answers at its end."""
-        try:
-            if not is_broken_off:
-                self._keep(self._held_back)
-            if self._storing is not None:
-                self._storing.result()
-            self._store_in_thread()
-            if self._storing is not None:
-                self._storing.result()
-        finally:
-            self._thread.shutdown()
-
-    def _is_time(self) -> bool:
-        return time.monotonic() - self._stored_at >= COMMIT_SECONDS
-
-    def _keep(self, results: list[FetchResult]) -> None:
-        if not results:
-            return
-        answers = [archived(result) for result in results]
-        self._files += self._journal.keep(answers)
-        self._answers += answers
-        self._rows.update((str(r.key), r.row) for r in results if r.row is not None)
-
-    def _store_in_thread(self) -> None:
-        answers, rows, files = self._answers, self._rows, self._files
-        self._answers, self._rows, self._files = [], {}, []
-        self._stored_at = time.monotonic()
-
-        def store() -> None:
-            for group in in_commits(answers):
-                self._store.store(group, rows)
-            self._journal.archive.settle(files)
-
-        # The thread's log lines carry the run's id, too.
-        self._storing = self._thread.submit(copy_context().run, store) if answers else None
-
-
-def archived(result: FetchResult) -> ArchivedAnswer:
-    """A result as it is kept."""
-    if result.fetched_at is None:
-        raise ValueError(f"{result.key}: an answer without a time")
-    return ArchivedAnswer(
-        request_key=str(result.key),
-        answered_at=result.fetched_at,
-        outcome=result.outcome.value,
-        detail=result.detail,
-        requests=result.requests,
-        etag=result.etag,
-        body=_body(result),
-    )
-
-
-def _body(result: FetchResult) -> str | None:
-    if result.payload is None:
-        return result.raw
-    body = json.dumps(result.payload, separators=(",", ":"))
-    # An error of a service may repeat the address it was asked at, key and all.
-    return body if result.outcome is FetchOutcome.ROW else redact(body)
 
 
 def _ask(

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from ayne_dagster.defs.clock import Clock, platform_clock, utc_now
+from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import OPTIONS, RunOptions
 from ayne_dagster.defs.services import Services, refresh_policy
@@ -75,4 +76,4 @@ def resources() -> dg.Definitions:
     In process by default: a run over 20 years costs 0.4 s a year, a process per year 8 s.
     """
     settings = load_settings()
-    return dg.Definitions(resources=build_resources(settings), executor=dg.in_process_executor)
+    return dg.Definitions(resources=build_resources(settings), executor=in_process_executor)

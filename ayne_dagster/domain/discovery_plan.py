@@ -37,6 +37,11 @@ class WalkScope:
         return deep_enough and self.min_votes <= other.min_votes
 
 
+def recent_years(years: Sequence[str], now: datetime) -> list[str]:
+    """Last, this and the coming years among these: whose films are still being announced."""
+    return [year for year in years if year != UNDATED and int(year) >= now.year - 1]
+
+
 def years_to_walk(
     years: Sequence[str],
     walks: Mapping[str, Mapping[str, Any]],
@@ -57,11 +62,12 @@ def years_to_walk(
         older_interval: How long a walk of an older year is good for.
     """
     chosen = []
+    recent = set(recent_years(years, now))
     for year in years:
         if year == UNDATED:
             continue
         walk = walks.get(year)
-        interval = recent_interval if int(year) >= now.year - 1 else older_interval
+        interval = recent_interval if year in recent else older_interval
         if (
             walk is None
             or not WalkScope(walk["min_votes"], walk["max_pages"]).covers(scope)

@@ -91,6 +91,15 @@ class RunningSandbox:
         """Return its clock's time."""
         return datetime.fromisoformat(_call(self.clock_url)["now"])
 
+    def edit(self, *film_ids: int) -> None:
+        """Change one stable field of each of these films, today."""
+        _call(f"{self.url}/_sandbox/edits", {"films": list(film_ids)})
+
+    def edited_on(self, day: date) -> dict[int, list[str]]:
+        """Return the films that changed on a day, each with the fields concerned."""
+        answer = _call(f"{self.url}/_sandbox/edits?day={day.isoformat()}")
+        return {film["id"]: film["fields"] for film in answer["films"]}
+
     def advance(self, step: timedelta) -> datetime:
         """Move its clock and return the new time."""
         body = {"advance_seconds": step.total_seconds()}

@@ -72,11 +72,10 @@ class RunQueries(MovieQueries):
             {"all": ALL_JOBS, "since": now - timedelta(days=days)},
         )
 
-    def recorded_ends(self, run_ids: Iterable[str]) -> dict[str, datetime]:
-        """Which of these runs are recorded as ended, and the state of Dagster's that tells it."""
+    def recorded_statuses(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """How those of these runs stand that are recorded, by id."""
         rows = self._rows(
-            "SELECT run_id, updated_at FROM {pipeline_runs} "
-            "WHERE status <> 'running' AND run_id IN (SELECT unnest($ids))",
+            "SELECT run_id, status FROM {pipeline_runs} WHERE run_id IN (SELECT unnest($ids))",
             {"ids": list(run_ids)},
         )
-        return {row["run_id"]: row["updated_at"] for row in rows}
+        return {row["run_id"]: row["status"] for row in rows}

@@ -3,6 +3,7 @@
 Lives here: starting, watching, ending. Not here: what is expected (`test_daemon.py`).
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -60,7 +61,7 @@ def running_daemon(home: Path, variables: Mapping[str, str]) -> Iterator[Daemon]
 
     Args:
         home: Folder of the Dagster instance; it is made as the project ships it.
-        variables: The environment of the processes; nothing but the system's is added.
+        variables: Settings for the processes.
     """
     home.mkdir(parents=True)
     shipped = (PROJECT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
@@ -73,7 +74,7 @@ def running_daemon(home: Path, variables: Mapping[str, str]) -> Iterator[Daemon]
         process = subprocess.Popen(
             [sys.executable, "-m", "dagster._daemon", "run",
              "-m", "ayne_dagster.definitions", "-d", str(PROJECT)],
-            env={**variables, "DAGSTER_HOME": str(home)},
+            env={**os.environ, **variables, "DAGSTER_HOME": str(home), "PYTHONPATH": str(PROJECT)},
             cwd=home,
             stdout=lines,
             stderr=subprocess.STDOUT,

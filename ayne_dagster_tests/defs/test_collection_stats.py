@@ -34,8 +34,9 @@ def test_the_figures_of_a_run_are_those_of_its_tables(first_run: tuple[World, Ru
 
 def test_measurements_add_up_and_the_history_is_thinned_once_a_month(world: World):
     world.execute(
-        "INSERT INTO refresh_history BY NAME SELECT * REPLACE (fetched_at + to_days(d::INTEGER) "
-        "AS fetched_at, false AS is_first) FROM refresh_history, range(1, 61) AS days(d)"
+        "INSERT INTO refresh_history BY NAME SELECT h.* REPLACE (fetched_at + to_days(day) "
+        "AS fetched_at, false AS is_first) FROM refresh_history AS h, "
+        "(SELECT unnest(range(1, 61))::INTEGER AS day)"
     )
     rows = world.value("SELECT count(*) FROM refresh_history")
     first = measure(world, NEXT_YEAR).figures("collection_stats")
@@ -53,7 +54,7 @@ def test_measurements_add_up_and_the_history_is_thinned_once_a_month(world: Worl
 def test_every_year_says_how_fresh_its_films_are(first_run: tuple[World, Run]):
     world, run = first_run
     table = run.figures("frozen_flags")["freshness of the years"]
-    by_year = {row["release_year"]: row for row in (r.data for r in table)}
+    by_year = {row["release_year"]: row for row in (record.data for record in table.records)}
     films = dict(world.rows("SELECT release_year, count(*) FROM frozen_flags GROUP BY ALL"))
     assert {year: row["films"] for year, row in by_year.items()} == films
     for row in by_year.values():

@@ -11,12 +11,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from pydantic import ValidationError
 
 from ayne_dagster.defs.assets.discovered_movies import discovered_movies
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.resources import build_resources
-from ayne_dagster.defs.run_config import DiscoveryConfig, FetchConfig, ListsConfig
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
 from ayne_dagster.settings import load_settings
@@ -75,21 +73,6 @@ def films_offered(sandbox: RunningSandbox) -> dict[str, int]:
 
 def films_stored(world: World) -> dict[str, int]:
     return dict(world.rows("SELECT release_year, count(*) FROM discovered_movies GROUP BY ALL"))
-
-
-@pytest.mark.parametrize(
-    ("config", "name", "value"),
-    [
-        (ListsConfig, "pages", 0),
-        (DiscoveryConfig, "max_pages", 0),
-        (DiscoveryConfig, "min_votes", -1),
-        (FetchConfig, "limit", 0),
-    ],
-)
-def test_options_of_a_run_that_mean_nothing_are_refused(config: Any, name: str, value: int):
-    """`limit: 0` meant no limit at all, and minus one all films but the last."""
-    with pytest.raises(ValidationError, match=name):
-        config(**{name: value})
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.sandbox.server import RunningSandbox
 from ayne_dagster_tests.defs.world import PLANTED_OMDB_KEY, PLANTED_TMDB_KEY, YEARS, World
 
@@ -12,7 +13,7 @@ YEAR = YEARS[1]
 ONE_YEAR = (YEAR, YEAR)
 WRONG_TMDB_KEY = "badbadbadbadbadbadbadbadbadbad00"
 WRONG_OMDB_KEY = "badbad00"
-FORCED = {"tmdb_details": {"force": True}, "omdb_ratings": {"force": True}}
+FORCED = RunOptions(force=True)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_without_an_omdb_key_the_graph_goes_on_and_a_check_says_so(empty_world: 
 
 def test_a_refused_omdb_key_is_an_error_in_a_check_and_wipes_no_rating(world: World):
     before = world.contents()["omdb_ratings"]
-    run = world.run("collect", ONE_YEAR, config=FORCED, OMDB__API_KEY=WRONG_OMDB_KEY)
+    run = world.run("collect", ONE_YEAR, options=FORCED, OMDB__API_KEY=WRONG_OMDB_KEY)
     assert run.success, run.failure_words()
     check = run.check("omdb_ratings", "omdb_key_works")
     assert not check.passed
@@ -97,7 +98,7 @@ def test_a_refused_omdb_key_is_an_error_in_a_check_and_wipes_no_rating(world: Wo
 
 def test_a_refused_tmdb_key_fails_the_run_in_words_and_loses_nothing(world: World):
     before = world.contents()
-    run = world.run(years=ONE_YEAR, config=FORCED, TMDB__API_KEY=WRONG_TMDB_KEY)
+    run = world.run(years=ONE_YEAR, options=FORCED, TMDB__API_KEY=WRONG_TMDB_KEY)
     assert not run.success
     assert "TMDB__API_KEY" in run.failure_words()
     assert "frozen_flags" not in run.materialized
@@ -129,7 +130,7 @@ def test_a_blocking_check_stops_what_would_be_poisoned(world: World):
 def test_mistake_8_a_failed_run_is_never_reported_as_a_success(world: World):
     """A manual run always reported SUCCESS, whatever had happened in it."""
     with dg.DagsterInstance.ephemeral() as instance:
-        world.run("collect", ONE_YEAR, instance=instance, config=FORCED,
+        world.run("collect", ONE_YEAR, instance=instance, options=FORCED,
                   TMDB__API_KEY=WRONG_TMDB_KEY)  # fmt: skip
         (failed,) = instance.get_run_records()
         assert failed.dagster_run.status is dg.DagsterRunStatus.FAILURE

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
 from ayne_dagster_tests.defs.world import FIRST_YEAR, LAST_YEAR, PLANTED_TMDB_KEY, World
 
-FORCED = {"movie_lists": {"force": True, "pages": 2}}
+FORCED = RunOptions(force=True, pages_per_category=2)
 
 
 def read(folder: Path, sandbox: RunningSandbox) -> tuple[bool, str, list[tuple]]:
     world = World(folder, sandbox)
-    run = world.run("collect", assets=["movie_lists"], config=FORCED)
+    run = world.run("collect", assets=["movie_lists"], options=FORCED)
     words = str(run.figures("movie_lists")["reason"]) if run.success else run.failure_words()
     is_stored = world.database.exists() and world.value(
         "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'movie_lists'"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ayne_dagster.defs.job_options import RunOptions, Walk
 from ayne_dagster.domain.tables import ASSET_TABLES, IMDB_RATINGS, TMDB_CHANGES, TMDB_IDS
 from ayne_dagster_tests.defs.world import (
     PLANTED_OMDB_KEY,
@@ -122,12 +123,15 @@ def test_mistake_1_rediscovery_wipes_neither_flags_nor_first_sightings_nor_ids(w
     sightings = "SELECT tmdb_id, first_seen_at, release_year FROM discovered_movies ORDER BY 1"
     seen, flags = world.rows(sightings), world.contents()["frozen_flags"]
     last_seen = world.value("SELECT min(last_seen_at) FROM discovered_movies")
-    again = world.run(
+    seen_again = world.run(
         "collect",
-        config={"movie_lists": {"force": True}, "discovered_movies": {"force": True}},
+        options=RunOptions(force=True, walk=Walk.force),
+        assets=["movie_lists", "discovered_movies"],
     )
+    assert seen_again.success, seen_again.failure_words()
+    assert seen_again.figures("discovered_movies")["years walked"] == len(YEARS)
+    again = world.run("collect")
     assert again.success, again.failure_words()
-    assert again.figures("discovered_movies")["years walked"] == len(YEARS)
     assert world.rows(sightings) == seen
     assert world.contents()["frozen_flags"] == flags
     assert world.value("SELECT min(last_seen_at) FROM discovered_movies") > last_seen
@@ -137,9 +141,11 @@ def test_mistake_1_rediscovery_wipes_neither_flags_nor_first_sightings_nor_ids(w
 @pytest.mark.slow
 def test_a_run_over_one_year_after_a_run_over_many_touches_nothing_else(world: World):
     before = world.contents()
-    run = world.run(years=(PAST, PAST), config={"tmdb_details": {"force": True}})
+    forced = RunOptions(force=True)
+    run = world.run("refresh", (PAST, PAST), options=forced, assets=["tmdb_details"])
     assert run.success, run.failure_words()
     films = world.value("SELECT count(*) FROM tmdb_details WHERE release_year = ?", PAST)
+    assert world.run(years=(PAST, PAST)).success
     assert run.figures("tmdb_details")["requests"] == films > 0
     after = world.contents()
     for name in ("trained_model", "forecasts", "discovered_movies", "omdb_ratings"):
@@ -164,7 +170,7 @@ def test_mistake_3_films_freeze_after_counted_refreshes_without_a_change(world: 
         run = world.run(
             "collect",
             years=(PAST, PAST),
-            config={"tmdb_details": {"force": True}, "omdb_ratings": {"force": True}},
+            options=RunOptions(force=True),
             REFRESH__FROZEN_AFTER_CYCLES="2",
             at=datetime.now(UTC) + timedelta(days=2 * cycles),
         )
@@ -186,7 +192,7 @@ def test_a_film_that_moved_to_another_year_exists_once(world: World):
         key, value = ("imdb_id", imdb_id) if table == "omdb_ratings" else ("tmdb_id", film)
         world.execute(f"UPDATE {table} SET release_year = ? WHERE {key} = ?", old, value)
     world.execute("UPDATE discovery_walks SET walked_at = walked_at - INTERVAL 60 DAY")
-    run = world.run("collect", years=(old, new), config={"tmdb_details": {"force": True}})
+    run = world.run("collect", years=(old, new), options=RunOptions(force=True))
     assert run.success, run.failure_words()
     for table in ("tmdb_details", "discovered_movies", "frozen_flags"):
         found = world.rows(f"SELECT release_year FROM {table} WHERE tmdb_id = ?", film)

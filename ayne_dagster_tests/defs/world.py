@@ -21,6 +21,7 @@ from PIL import Image
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs import resources
+from ayne_dagster.defs.job_options import RunOptions, run_config_of
 from ayne_dagster.domain.tables import TABLES
 from ayne_dagster.sandbox.server import RunningSandbox
 
@@ -132,6 +133,7 @@ class World:
         years: tuple[str, str] | None = (YEARS[0], YEARS[-1]),
         *,
         instance: dg.DagsterInstance | None = None,
+        options: RunOptions | None = None,
         config: dict[str, Any] | None = None,
         assets: list[str] | None = None,
         is_drawn: bool = False,
@@ -139,6 +141,8 @@ class World:
         **overrides: str,
     ) -> Run:
         """Run a job of the platform over a range of years (None: it has none), in this process.
+
+        Options are the run's, `config` is that of single assets.
 
         Pictures take half the time of a small run and have tests of their own; only the first run
         of a session draws them. With `at` the platform's clock shows that time; the sandbox's and
@@ -157,6 +161,7 @@ class World:
                 .execute_in_process(
                     instance=used,
                     run_config={
+                        **run_config_of(job, options),
                         "ops": {
                             asset: {"config": given} for asset, given in (config or {}).items()
                         },

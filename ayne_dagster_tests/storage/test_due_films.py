@@ -259,7 +259,7 @@ def plain_values(values: pd.Series) -> list[Any]:
     _policies,
     _feeds,
 )
-@settings(max_examples=15, phases=PHASES)
+@settings(max_examples=10, phases=PHASES)
 def test_both_rules_name_the_same_films_in_the_same_order(
     films: dict[int, dict[str, Any]],
     rated: set[int],

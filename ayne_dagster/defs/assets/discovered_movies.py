@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,11 +14,11 @@ from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.discovery_batches import DiscoveryBatches
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.job_options import RunOptions, Walk
 from ayne_dagster.defs.partitions import release_year_partitions
-from ayne_dagster.defs.run_config import DiscoveryConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.domain.discovery_plan import WalkScope, years_to_walk
+from ayne_dagster.domain.discovery_plan import WalkScope, recent_years, years_to_walk
 from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
 from ayne_dagster.sources.all_or_none import all_or_none
@@ -51,17 +51,18 @@ _YEARS_AT_ONCE = 4
 )
 def discovered_movies(
     context: dg.AssetExecutionContext,
-    config: DiscoveryConfig,
+    options: RunOptions,
     fetching: dg.ResourceParam[Fetching],
 ) -> dg.MaterializeResult:
     """Walk the years that are due, add the films of the lists, merge batch by batch."""
     years = context.partition_keys
+    chosen = options.of_job(context.run.job_name)
     purpose = f"{DISCOVERED_MOVIES.name}, run {context.run.run_id[:8]}"
     with (
         fetching.services.logged(context.run.run_id),
         fetching.turns.hold("discover", years, purpose),
     ):
-        walked, batches = _discover(years, config, fetching, purpose)
+        walked, batches = _discover(chosen.years_among(years), chosen, fetching, purpose)
     figures = _figures(walked, batches)
     if walked.failure is not None:
         raise dg.Failure(
@@ -76,26 +77,26 @@ def discovered_movies(
 
 
 def _discover(
-    years: Sequence[str], config: DiscoveryConfig, fetching: Fetching, purpose: str
+    years: Sequence[str], options: RunOptions, fetching: Fetching, purpose: str
 ) -> tuple["Walked", DiscoveryBatches]:
     """Walk what is due and store it; what came of it, and what was stored."""
-    queries, services, options = fetching.queries, fetching.services, fetching.settings.discovery
+    queries, services, settings = fetching.queries, fetching.services, fetching.settings
     scope = WalkScope(
-        min_votes=options.min_votes if config.min_votes is None else config.min_votes,
-        max_pages=config.max_pages or options.max_pages,
+        min_votes=settings.discovery.min_votes if options.min_votes is None else options.min_votes,
+        max_pages=options.max_pages or settings.discovery.max_pages,
     )
     due = years_to_walk(
-        years,
-        {} if config.force else queries.walks(years),
+        _walkable(years, options, services.now()),
+        {} if options.walk is Walk.force else queries.walks(years),
         scope,
         services.now(),
-        recent_interval=timedelta(hours=options.recent_interval_hours),
-        older_interval=timedelta(days=options.older_interval_days),
+        recent_interval=timedelta(hours=settings.discovery.recent_interval_hours),
+        older_interval=timedelta(days=settings.discovery.older_interval_days),
     )
     batches = _batches(fetching, scope, purpose)
     batches.add_listed(queries.listed_films())
-    export = fetching.settings.export
-    if export.is_enabled and UNDATED in years:
+    export = settings.export
+    if export.is_enabled and UNDATED in years and options.walk is not Walk.none:
         known_to_export = BulkQueries(queries.warehouse)
         batches.add_exported(
             known_to_export.ids_never_discovered(export.limit_per_run, export.min_popularity)
@@ -104,6 +105,13 @@ def _discover(
         return asyncio.run(_walk(services, due, scope, batches)), batches
     batches.store()
     return Walked({}, 0), batches
+
+
+def _walkable(years: Sequence[str], options: RunOptions, now: datetime) -> Sequence[str]:
+    """The years the run may walk, due or not."""
+    if options.walk is Walk.none:
+        return []
+    return recent_years(years, now) if options.walk is Walk.recent else years
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def imdb_ratings(
 ) -> dg.MaterializeResult:
     """Read IMDb's file for the films we know, where its terms were accepted."""
     bulk = BulkQueries(queries.warehouse)
-    with services.logged(context.run_id):
+    with services.logged(context.run.run_id):
         report = _read(services, bulk, settings, config)
     context.log.info("%s", report.reason)
     for words in report.warnings:

@@ -1,7 +1,8 @@
 """`movie_lists`: current membership of TMDB's five lists."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,11 +12,10 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.fetching import Fetching
-from ayne_dagster.defs.run_config import ListsConfig
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import MOVIE_LISTS
-from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted, UnusableAnswer
 from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
@@ -26,21 +26,23 @@ from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, writ
         group="discovery",
         kinds={"tmdb", "duckdb"},
         description="Popular, top rated, upcoming, now playing and trending of the week, with the "
-        "rank and the time seen. Read again after `DISCOVERY__LISTS_INTERVAL_HOURS`.",
+        "rank and the time seen. Each is read again after `DISCOVERY__LISTS_INTERVAL_HOURS`; a run "
+        "may read some of them only.",
     )
 )
 def movie_lists(
     context: dg.AssetExecutionContext,
-    config: ListsConfig,
+    options: RunOptions,
     fetching: dg.ResourceParam[Fetching],
 ) -> dg.MaterializeResult:
-    """Read the five lists, unless they were read a short while ago."""
+    """Read the run's lists, but those that were read a short while ago."""
+    chosen = options.of_job(context.run.job_name)
     purpose = f"{MOVIE_LISTS.name}, run {context.run.run_id[:8]}"
     with (
         fetching.services.logged(context.run.run_id),
         fetching.turns.hold("lists", ["all"], purpose),
     ):
-        frame, figures = _read_if_old(config, fetching, purpose)
+        frame, figures = _read_if_old(chosen, fetching, purpose)
     return dg.MaterializeResult(
         metadata={
             **figures,
@@ -52,51 +54,94 @@ def movie_lists(
 
 
 def _read_if_old(
-    config: ListsConfig, fetching: Fetching, purpose: str
+    options: RunOptions, fetching: Fetching, purpose: str
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The lists as they are stored now, read anew where it is time, and what was done."""
     queries, settings, now = fetching.queries, fetching.settings, fetching.services.now()
-    seen_at = queries.lists_seen_at()
-    fresh_until = seen_at and seen_at + timedelta(hours=settings.discovery.lists_interval_hours)
-    if fresh_until and now < fresh_until and not config.force:
-        reason = f"lists are fresh until {fresh_until:%Y-%m-%d %H:%M} UTC"
-        return load_frame(queries.warehouse, MOVIE_LISTS), {"requests": 0, "reason": reason}
-    pages = config.pages or settings.discovery.list_pages
+    stored = queries.listed_films()
+    good_for = timedelta(hours=settings.discovery.lists_interval_hours)
+    fresh_until = {film["list_name"]: film["seen_at"] + good_for for film in stored}
+    chosen = [category.value for category in options.categories or ()]
+    due = [
+        name
+        for name in chosen
+        if options.force or name not in fresh_until or fresh_until[name] <= now
+    ]
+    if not due:
+        figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
+        return _stored_or_made(stored, fetching, purpose), figures
+    pages = options.pages_per_category or settings.discovery.list_pages
     try:
-        rows, requests = asyncio.run(_read_lists(fetching.services, pages))
-        if seen_at is not None:
-            _refuse_emptied(rows, load_frame(queries.warehouse, MOVIE_LISTS), requests)
+        rows, requests = asyncio.run(_read_lists(fetching.services, due, pages))
+        _refuse_emptied(rows, due, stored, requests)
     except (QuotaExhausted, CircuitOpen, UnusableAnswer) as error:
         # TMDB's day is used up, it is down, or what it says is no list: they stay as they were.
-        if seen_at is None:
+        if not stored:
             raise
         figures = {"requests": error.tries, "reason": f"lists kept: {error}"}
         return load_frame(queries.warehouse, MOVIE_LISTS), figures
-    frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
-    report = write_batch(
-        queries.warehouse, MOVIE_LISTS, frame, years=None, mirror=fetching.mirror, purpose=purpose
-    )
+    rows += [film for film in stored if film["list_name"] not in due]
+    frame, figures = _write(rows, fetching, purpose)
+    reason = f"read {pages} pages of each list: {', '.join(due)}"
     return frame, {
         "requests": requests,
-        "reason": f"read {pages} pages of each list",
-        **write_metadata(report, queries.warehouse, MOVIE_LISTS),
+        "lists read": ", ".join(due),
+        "reason": reason,
+        **figures,
     }
 
 
-def _refuse_emptied(rows: list[dict[str, Any]], stored: pd.DataFrame, requests: int) -> None:
+def _why_none(chosen: Sequence[str], fresh_until: Mapping[str, datetime]) -> str:
+    """Why no list is read, in words."""
+    if not chosen:
+        return "the run's options choose no list"
+    first = min(fresh_until[name] for name in chosen)
+    return f"lists are fresh until {first:%Y-%m-%d %H:%M} UTC"
+
+
+def _stored_or_made(
+    stored: Sequence[Mapping[str, Any]], fetching: Fetching, purpose: str
+) -> pd.DataFrame:
+    """What is stored; where nothing ever was, an empty table."""
+    if stored:
+        return load_frame(fetching.queries.warehouse, MOVIE_LISTS)
+    return _write([], fetching, purpose)[0]
+
+
+def _write(
+    rows: list[Any], fetching: Fetching, purpose: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Replace the table by these rows; what is stored then, and what that changed."""
+    warehouse = fetching.queries.warehouse
+    frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
+    report = write_batch(
+        warehouse, MOVIE_LISTS, frame, years=None, mirror=fetching.mirror, purpose=purpose
+    )
+    return frame, write_metadata(report, warehouse, MOVIE_LISTS)
+
+
+def _refuse_emptied(
+    rows: Iterable[Mapping[str, Any]],
+    read: Sequence[str],
+    stored: Iterable[Mapping[str, Any]],
+    requests: int,
+) -> None:
     """A list that had films and says it has none is not believed.
 
     Raises:
         UnusableAnswer: There is one.
     """
-    emptied = set(stored["list_name"]) - {row["list_name"] for row in rows}
+    had_films = {film["list_name"] for film in stored} & set(read)
+    emptied = had_films - {row["list_name"] for row in rows}
     if emptied:
         error = UnusableAnswer("tmdb", f"now without films: {', '.join(sorted(emptied))}")
         error.tries = requests
         raise error
 
 
-async def _read_lists(services: Services, pages: int) -> tuple[list[dict], int]:
+async def _read_lists(
+    services: Services, names: Sequence[str], pages: int
+) -> tuple[list[dict], int]:
     async with services.tmdb() as tmdb:
-        lists = await asyncio.gather(*(tmdb.movie_list(name, pages) for name in LIST_NAMES))
+        lists = await asyncio.gather(*(tmdb.movie_list(name, pages) for name in names))
         return [row for rows in lists for row in rows], tmdb.stats.requests

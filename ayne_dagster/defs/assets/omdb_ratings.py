@@ -5,9 +5,9 @@ import dagster as dg
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
 from ayne_dagster.defs.assets.tmdb_details import tmdb_details
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.ratings_homes import bring_ratings_home
 from ayne_dagster.defs.refreshes import RefreshReport, SourceOfRows, refresh
-from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.source_tables import OMDB_TABLE
 from ayne_dagster.defs.stored_results import stored_result
@@ -41,11 +41,12 @@ KEY_CHECK = "omdb_key_works"
     ],
 )
 def omdb_ratings(
-    context: dg.AssetExecutionContext, config: FetchConfig, fetching: dg.ResourceParam[Fetching]
+    context: dg.AssetExecutionContext, options: RunOptions, fetching: dg.ResourceParam[Fetching]
 ) -> dg.MaterializeResult:
     """Ask OMDb for the due imdb ids of the run's years."""
     settings, services = fetching.settings, fetching.services
-    moved = bring_ratings_home(fetching, context.partition_keys, run_id=context.run_id)
+    chosen = options.of_job(context.run.job_name)
+    moved = bring_ratings_home(fetching, context.partition_keys, run_id=context.run.run_id)
     report = refresh(
         SourceOfRows(
             table=OMDB_TABLE,
@@ -54,11 +55,10 @@ def omdb_ratings(
             fetch_one=lambda client, imdb_id, _etag: client.title(imdb_id),
             concurrency=settings.omdb.max_connections,
         ),
-        context.partition_keys,
-        is_forced=config.force,
-        limit=config.limit or settings.refresh.limit_per_run,
+        chosen.years_among(context.partition_keys),
+        options=chosen,
         fetching=fetching,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     if report.failure is not None and not isinstance(report.failure, BadCredential):
         report.fail()
@@ -79,7 +79,7 @@ def _key_check(
 ) -> dg.AssetCheckResult:
     """Pass, or a red mark that says what to do; the graph goes on either way."""
     if not services.has_omdb_key:
-        words = f"OMDB__API_KEY is not set: {report.films_due} films wait for their ratings"
+        words = f"OMDB__API_KEY is not set: {report.chosen.due} films wait for their ratings"
     elif report.failure is not None:
         words = str(report.failure)
     else:

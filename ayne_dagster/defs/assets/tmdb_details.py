@@ -5,8 +5,8 @@ import dagster as dg
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
 from ayne_dagster.defs.assets.discovered_movies import discovered_movies
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.refreshes import SourceOfRows, refresh
-from ayne_dagster.defs.run_config import FetchConfig
 from ayne_dagster.defs.source_tables import TMDB_TABLE
 from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
@@ -32,10 +32,11 @@ _SHOWN = [
     deps=[discovered_movies],
 )
 def tmdb_details(
-    context: dg.AssetExecutionContext, config: FetchConfig, fetching: dg.ResourceParam[Fetching]
+    context: dg.AssetExecutionContext, options: RunOptions, fetching: dg.ResourceParam[Fetching]
 ) -> dg.MaterializeResult:
     """Ask TMDB for the due films of the run's years."""
     settings, services = fetching.settings, fetching.services
+    chosen = options.of_job(context.run.job_name)
     report = refresh(
         SourceOfRows(
             table=TMDB_TABLE,
@@ -44,11 +45,10 @@ def tmdb_details(
             fetch_one=lambda client, tmdb_id, etag: client.movie(tmdb_id, etag=etag),
             concurrency=settings.tmdb.max_connections,
         ),
-        context.partition_keys,
-        is_forced=config.force,
-        limit=config.limit or settings.refresh.limit_per_run,
+        chosen.years_among(context.partition_keys),
+        options=chosen,
         fetching=fetching,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     if report.failure is not None:
         report.fail()

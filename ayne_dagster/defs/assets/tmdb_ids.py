@@ -41,7 +41,7 @@ def tmdb_ids(
 ) -> dg.MaterializeResult:
     """Read the newest export, unless it was read before or nobody asked for it."""
     bulk = BulkQueries(queries.warehouse)
-    with services.logged(context.run_id):
+    with services.logged(context.run.run_id):
         report = _read(services, bulk, settings, config)
     context.log.info("%s", report.reason)
     for words in report.warnings:

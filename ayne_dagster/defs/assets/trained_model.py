@@ -9,6 +9,7 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
+from ayne_dagster.defs.job_options import ModelYears, RunOptions
 from ayne_dagster.defs.partitions import (
     dated_keys,
     release_year_partitions,
@@ -54,15 +55,20 @@ TERMS_NOTICE = (
 def trained_model(
     context: dg.AssetExecutionContext,
     features_until: pd.DataFrame,
+    options: RunOptions,
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Train, score and store the model of each of the run's years."""
+    """Train, score and store the model of each of the run's years that is to have one."""
     rows = []
     years = dated_keys(context)
     known = queries.stored_rows(TRAINED_MODEL, years)
+    if options.of_job(context.run.job_name).models is ModelYears.this_year:
+        this_year = str(services.now().year)
+        rows = [row for year, row in known.items() if year != this_year]
+        years = [year for year in years if year == this_year]
     reused = 0
     with stage("train", len(years), "models") as advance:
         for year in years:

@@ -57,20 +57,20 @@ PIPELINE_RUNS = TableContract(
     columns=(
         Column("run_id", T.VARCHAR, "Dagster's id of the run.", nullable=False),
         Column("job", T.VARCHAR, "Its job.", nullable=False),
-        Column("kind", T.VARCHAR, "Who started it: schedule, sensor, backfill, command, UI.",
-               nullable=False),
+        Column("kind", T.VARCHAR, "Who started it: `schedule`, `sensor`, `backfill`, `command` or "
+               "`UI`.", nullable=False),
         Column("categories", T.VARCHAR_LIST, "Lists of TMDB it read.", nullable=False),
         Column("release_years", T.VARCHAR, "Partition or range of partitions it worked on."),
         Column("started_at", T.TIMESTAMPTZ, "When it began."),
         Column("ended_at", T.TIMESTAMPTZ, "When it ended; NULL: it has not."),
         Column("seconds", T.DOUBLE, "How long it took.", minimum=0),
         Column("status", T.VARCHAR, "How it stands.", nullable=False, one_of=RUN_STATUSES),
-        Column("films_processed", T.BIGINT, "Films a service answered for.", nullable=False,
-               minimum=0),
+        Column("films_processed", T.BIGINT, "Films answered for by the service that answered "
+               "for most; a step that was killed has none.", nullable=False, minimum=0),
         Column("tmdb_requests", T.BIGINT, "Requests sent to TMDB.", nullable=False, minimum=0),
         Column("omdb_requests", T.BIGINT, "Requests sent to OMDb.", nullable=False, minimum=0),
-        Column("films_deferred", T.BIGINT, "Films left due by quota or limit.", nullable=False,
-               minimum=0),
+        Column("films_deferred", T.BIGINT, "Films left due by quota or limit, at the service that "
+               "left most.", nullable=False, minimum=0),
         Column("error", T.VARCHAR, "Why it failed, in words."),
         Column("updated_at", T.TIMESTAMPTZ, "The state of Dagster's record this row tells.",
                nullable=False),
