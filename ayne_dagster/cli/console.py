@@ -51,9 +51,22 @@ def _plain(value: Any) -> Any:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    caption: str | None = None,
+    whole: Sequence[str] = (),
 ) -> Table:
-    """A table; columns whose every value is a number are aligned right."""
+    """A table; columns whose every value is a number are aligned right.
+
+    Args:
+        title: Above it.
+        columns: Their names.
+        rows: Their values.
+        caption: Below it.
+        whole: Columns never broken over lines; on a narrow screen the others give way.
+    """
     rows = [list(row) for row in rows]
     made = Table(
         title=title,
@@ -69,7 +82,12 @@ def table(
         numeric = bool(rows) and all(
             row[index] is None or isinstance(row[index], (int, float)) for row in rows
         )
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        made.add_column(
+            name,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=name in whole,
+        )
     for row in rows:
         # As text, not as markup: there are films called [rec].
         made.add_row(*(Text(_shown(value)) for value in row))

@@ -132,21 +132,20 @@ def _films(
         .head(limit)
     )
     known = SteeringQueries(collection.warehouse).films(urgent["tmdb_id"].tolist())
-    released = pd.Series([known[i]["release_date"] for i in urgent["tmdb_id"]], dtype=object)
+    dates = [known[number]["release_date"] for number in urgent["tmdb_id"]]
+    bands = age_bands(pd.Series(dates, dtype=object), collection.now)
     return [
         {
-            "tmdb_id": row.tmdb_id,
-            "title": known[row.tmdb_id]["title"],
-            "release_year": known[row.tmdb_id]["release_year"],
-            "source": row.source,
+            "tmdb_id": row["tmdb_id"],
+            "title": known[row["tmdb_id"]]["title"],
+            "release_year": known[row["tmdb_id"]]["release_year"],
+            "source": row["source"],
             "age_band": band,
-            "due_since": row.due_at.to_pydatetime(),
-            "why": row.why,
-            "words": _brief(collection, row.source, row.why, band),
+            "due_since": row["due_at"].to_pydatetime(),
+            "why": row["why"],
+            "words": _brief(collection, row["source"], row["why"], band),
         }
-        for row, band in zip(
-            urgent.itertuples(index=False), age_bands(released, collection.now), strict=True
-        )
+        for row, band in zip(urgent.to_dict("records"), bands, strict=True)
     ]
 
 
@@ -171,12 +170,13 @@ def _show(report: dict[str, Any]) -> None:
         screen.print(
             table(
                 "Due now, most urgent first",
-                ["film", "title", "year", "source", "age", "due since (UTC)", "why"],
+                ["film", "title", "year", "source", "age", "due since", "why"],
                 [
                     [str(one["tmdb_id"]), one["title"], one["release_year"], one["source"],
-                     one["age_band"], moment(one["due_since"]), one["words"]]
+                     one["age_band"], f"{one['due_since']:%Y-%m-%d}", one["words"]]
                     for one in report["films"]
                 ],
+                whole=["film", "year", "source", "age", "due since"],
             )
         )  # fmt: skip
         screen.print()

@@ -116,7 +116,8 @@ def _show(report: dict[str, Any]) -> None:
     ]  # fmt: skip
     screen = console()
     names = [one["source"] for one in sources]
-    screen.print(table("What decides", ["", *names], [[name, *told] for name, told in facts]))
+    rows = [[name, *told] for name, told in facts]
+    screen.print(table("What decides", ["", *names], rows, whole=names))
     click.echo()
     for one in sources:
         click.echo(f"{one['source']}: {one['words']}.")

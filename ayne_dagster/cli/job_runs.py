@@ -107,6 +107,7 @@ def run_job(
     import dagster as dg
 
     from ayne_dagster.definitions import defs
+    from ayne_dagster.defs.open_runs import KIND_TAG
     from ayne_dagster.sources.progress import report_progress_to
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
@@ -130,7 +131,7 @@ def run_job(
                 tags={
                     "dagster/asset_partition_range_start": years[0],
                     "dagster/asset_partition_range_end": years[-1],
-                    "ayne/kind": "command",
+                    KIND_TAG: "command",
                     **(tags or {}),
                 },
                 raise_on_error=False,

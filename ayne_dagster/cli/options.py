@@ -34,9 +34,7 @@ class YearRange(click.ParamType):
 
     name = "years"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """(first, last), both inclusive."""
         if isinstance(value, tuple):
             return value
@@ -55,9 +53,7 @@ YEARS = YearRange()
 class YearKeys(YearRange):
     """The same, or `undated`: the films without a release date."""
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int] | str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """(first, last), both inclusive, or `undated`."""
         if isinstance(value, str) and value.strip() == "undated":
             return "undated"

@@ -161,6 +161,7 @@ def _show(report: Mapping[str, Any]) -> None:
                     for film in asked
                     for one in film["sources"]
                 ],
+                whole=["film", "source", "answer", "due next (UTC)"],
             )
         )  # fmt: skip
     for run in report["runs"]:
@@ -178,10 +179,11 @@ def _show(report: Mapping[str, Any]) -> None:
 
 
 def _answer(one: Mapping[str, Any]) -> str:
-    if one["outcome"] is None:
+    outcome: str | None = one["outcome"]
+    if outcome is None:
         return "not asked"
-    if one["outcome"] == "row":
+    if outcome in ("row", "unchanged"):
         if one["is_first"]:
             return "first answer"
         return "changed" if one["changed_fields"] else "no change"
-    return {"unchanged": "no change"}.get(one["outcome"], one["outcome"].replace("_", " "))
+    return outcome.replace("_", " ")

@@ -44,7 +44,7 @@ def command(runs: int, database: Path | None, as_json: bool) -> None:
         "due": _due(figures),
         "change_feed_read_up_to": _feed_read_up_to(collection),
         "budgets": _budgets(collection.services),
-        **_runs(collection, runs),
+        **_runs(collection, runs, are_ours=database is None),
     }
     if as_json:
         print_json(report)
@@ -71,7 +71,7 @@ def _feed_read_up_to(collection: Collection) -> datetime | None:
 
 def _due(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Per source: how many films are due now, how many more within a week."""
-    from ayne_dagster.storage.status_queries import DUE_NOW, DUE_SOON
+    from ayne_dagster.domain.collection_figures import DUE_NOW, DUE_SOON
 
     found = {(row["figure"], row["part"]): row["value"] for row in figures}
     return [
@@ -81,11 +81,26 @@ def _due(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _runs(collection: Collection, limit: int) -> dict[str, Any]:
-    """The last runs, and how those of the last 30 days went."""
+def _runs(collection: Collection, limit: int, *, are_ours: bool) -> dict[str, Any]:
+    """The last runs, and how those of the last 30 days went.
+
+    Args:
+        collection: Where they are recorded.
+        limit: Most runs.
+        are_ours: Whether these are the runs of the project's own Dagster instance, so that the
+            newest can be recorded first, and those of killed processes as failed.
+    """
+    from ayne_dagster.cli.job_runs import recorded_runs, use_dagster_home
+    from ayne_dagster.settings import PROJECT_ROOT
     from ayne_dagster.storage.run_queries import RunQueries
 
     queries = RunQueries(collection.warehouse)
+    home = PROJECT_ROOT / "dagster_home"
+    if are_ours and (home / "history").exists():
+        import dagster as dg
+
+        with dg.DagsterInstance.from_config(str(use_dagster_home(home))) as instance:
+            queries = recorded_runs(instance, collection.resources["fetching"])
     return {
         "runs": queries.last_runs(limit=limit) if limit else [],
         "run_figures": queries.run_figures(collection.now),
@@ -142,7 +157,7 @@ def _show(report: dict[str, Any], demos: list[Path]) -> None:
 
 
 def _show_films(report: dict[str, Any]) -> None:
-    from ayne_dagster.storage.status_queries import ALL, DUE_NOW, DUE_SOON, FILMS
+    from ayne_dagster.domain.collection_figures import ALL, DUE_NOW, DUE_SOON, FILMS
 
     known = next(row["value"] for row in report["films"] if row["figure"] == FILMS)
     screen = console()
@@ -179,9 +194,11 @@ def _show_runs(report: dict[str, Any]) -> None:
             "Last runs",
             ["run", "job", "by", "status", "started (UTC)", "seconds", "films", "requests"],
             [[r["run_id"][:8], r["job"], r["kind"], r["status"], moment(r["started_at"]),
-              r["seconds"], r["films_processed"], r["tmdb_requests"] + r["omdb_requests"]]
+              None if r["seconds"] is None else round(r["seconds"]), r["films_processed"],
+              r["tmdb_requests"] + r["omdb_requests"]]
              for r in report["runs"]],
             caption=every and _run_words(every),
+            whole=["run", "job", "status", "started (UTC)"],
         )
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.refresh_policy import Why
 from ayne_dagster.storage.fetch_queries import FetchQueries
 
 LEFT_BY_LIMIT = "the run's limit"
@@ -33,6 +34,8 @@ class Chosen:
         not_meant: Due films the options leave out.
         left: Ids that are meant and left for later.
         left_by: Why, in words; None where none is left.
+        kept_back: Films whose interval is over and that TMDB's change feed says are unchanged; None
+            where the feed has no say.
         named_in_vain: Films named by id that are not asked for; None where none was named.
     """
 
@@ -41,11 +44,14 @@ class Chosen:
     not_meant: int = 0
     left: int = 0
     left_by: str | None = None
+    kept_back: int | None = None
     named_in_vain: int | None = None
 
     def metadata(self) -> dict[str, Any]:
         """The choice as figures for the UI."""
         figures = {"films due": self.due, "due but left out by the options": self.not_meant}
+        if self.kept_back is not None:
+            figures["kept back by the change feed"] = self.kept_back
         if self.named_in_vain is not None:
             figures["named but not due or not of these years"] = self.named_in_vain
         return figures
@@ -67,9 +73,11 @@ def choose_films(
         options: What the run says.
         fetching: Warehouse, policy, settings, budget.
     """
-    queries = fetching.queries
-    due = queries.due(source, years, fetching.services.now(), fetching.policy, force=options.force)
-    if options.force:
+    queries, now = fetching.queries, fetching.services.now()
+    # A film never asked for is due anyway: forcing would only hide which ones these are.
+    is_forced = options.force and not options.only_new
+    due = queries.due(source, years, now, fetching.policy, force=is_forced)
+    if is_forced:
         # Whoever forces it doubts what is stored: the whole answer is wanted.
         due = due.drop(columns="etag", errors="ignore")
     meant = _meant(source, due, options, queries)
@@ -78,12 +86,14 @@ def choose_films(
     films = ids if most is None else ids.head(most)
     left = len(ids) - len(films)
     named = options.tmdb_ids
+    kept_back = source is Source.TMDB and not is_forced
     return Chosen(
         films=films,
         due=len(meant),
         not_meant=len(due) - len(meant),
         left=left,
         left_by=left_by if left else None,
+        kept_back=queries.spared_by_feed(years, now, fetching.policy) if kept_back else None,
         named_in_vain=None if named is None else len(set(named)) - len(meant),
     )
 
@@ -98,9 +108,8 @@ def _meant(
         wanted = set(options.categories or ())
         listed = {film["tmdb_id"] for film in queries.listed_films() if film["list_name"] in wanted}
         due = due[due["tmdb_id"].isin(listed)]
-    if options.only_new and len(due):
-        known = queries.refresh_states(source, due["tmdb_id"].tolist())
-        due = due[~due["tmdb_id"].isin(list(known))]
+    if options.only_new:
+        due = due[due["why"] == Why.NEVER_FETCHED.value]
     return due
 
 

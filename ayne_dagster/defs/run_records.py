@@ -16,10 +16,11 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from dagster import DagsterEvent, DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunRecord
 
 from ayne_dagster.defs.dead_runs import LAST_SEEN_TAG
 from ayne_dagster.defs.failure_words import why_it_failed
+from ayne_dagster.defs.open_runs import KIND_TAG, RANGE_END_TAG, RANGE_START_TAG
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
@@ -29,7 +30,6 @@ from ayne_dagster.domain.tables import (
     TMDB_CHANGES,
     TMDB_DETAILS,
 )
-from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster.redaction import redact
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
@@ -41,7 +41,6 @@ logger = logging.getLogger(__name__)
 NEWEST_RUNS = 500
 """How many of the newest runs are looked at when records are brought up to date."""
 
-KIND_TAG = "ayne/kind"
 UNRECORDED = (WarehouseBusy, WarehouseDamaged, OSError)
 """Why a row could not be written now; it is caught up with later."""
 
@@ -179,7 +178,7 @@ def row_of(record: RunRecord, events: Iterable[DagsterEvent]) -> dict[str, Any]:
         "run_id": run.run_id,
         "job": run.job_name,
         "kind": _kind(run.tags),
-        "categories": _categories(run, figures),
+        "categories": _categories(figures),
         "release_years": _years(run.tags),
         "started_at": started,
         "ended_at": ended,
@@ -240,18 +239,16 @@ def _kind(tags: Mapping[str, str]) -> str:
 
 
 def _years(tags: Mapping[str, str]) -> str | None:
-    first = tags.get("dagster/asset_partition_range_start")
-    last = tags.get("dagster/asset_partition_range_end")
+    first, last = tags.get(RANGE_START_TAG), tags.get(RANGE_END_TAG)
     if first is None or last is None:
         return tags.get("dagster/partition")
     return first if first == last else f"{first}..{last}"
 
 
-def _categories(run: DagsterRun, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _categories(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The lists that were read; none where they were fresh."""
-    if not _count(figures, MOVIE_LISTS.name, "requests"):
-        return []
-    return list(LIST_NAMES)
+    read = figures.get(MOVIE_LISTS.name, {}).get("lists read")
+    return read.split(", ") if read else []
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -84,8 +84,8 @@ def _requests(
             requests.append(_request(plan, outlook, wait))
         else:
             waiting.append(
-                f"{plan.reason} of {span(plan.years)} were asked for at {moment(at)} and are "
-                f"still due: again from {moment(at + wait)}"
+                f"{span(plan.years)}: {plan.reason}, asked for at {moment(at)} and still due, "
+                f"again from {moment(at + wait)}"
             )
     return requests or dg.SkipReason(_why_nothing(outlook, waiting))
 

@@ -7,54 +7,18 @@ from pathlib import Path
 import click
 import pytest
 
-from ayne_dagster.cli.collection import Collection
 from ayne_dagster.cli.due import due_report
 from ayne_dagster.cli.due_explained import explanation
-from ayne_dagster.defs.resources import build_resources
-from ayne_dagster.domain.release_years import release_year_keys
-from ayne_dagster.domain.tables import (
-    CHANGE_DAYS,
-    DISCOVERED_MOVIES,
-    FROZEN_FLAGS,
-    OMDB_RATINGS,
-    REFRESH_HISTORY,
-    TMDB_CHANGES,
-    TMDB_DETAILS,
-)
-from ayne_dagster.settings import load_settings
+from ayne_dagster.domain.tables import FROZEN_FLAGS, REFRESH_HISTORY, TMDB_DETAILS
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.cli.conftest import Invoke
-from ayne_dagster_tests.storage.film_rows import (
-    NOW,
-    asked,
-    days_ago,
-    detailed,
-    discovered,
-    flagged,
-    put,
-    rated,
-    row_of,
-)
-
-
-def collection_at(now: datetime = NOW) -> Collection:
-    settings = load_settings()
-    resources = build_resources(settings, lambda: now)
-    return Collection(settings, resources, now, release_year_keys(1900, now.date()))
+from ayne_dagster_tests.cli.films_to_steer import collection_at, read_feed, three_films
+from ayne_dagster_tests.storage.film_rows import NOW, asked, days_ago, detailed, flagged, put
 
 
 @pytest.fixture
 def warehouse(project: Path) -> Warehouse:
-    """Three films: one never fetched, one due at TMDB, one asked for yesterday."""
-    warehouse = Warehouse(project / "data" / "ayne.duckdb")
-    put(warehouse, DISCOVERED_MOVIES, discovered(1, "2002", title="[rec] one", popularity=9.0))
-    put(warehouse, TMDB_DETAILS, detailed(2, title="Two"), detailed(3, title="Three"))
-    put(warehouse, OMDB_RATINGS, rated(2), rated(3))
-    put(
-        warehouse, REFRESH_HISTORY,
-        asked("tmdb", 2, 120), asked("omdb", 2, 1), asked("tmdb", 3, 1), asked("omdb", 3, 1),
-    )  # fmt: skip
-    return warehouse
+    return three_films(project)
 
 
 def test_films_never_fetched_come_first_then_those_that_wait_longest(warehouse: Warehouse):
@@ -176,17 +140,3 @@ def test_wrong_questions_are_refused_in_words(invoke: Invoke, arguments: list[st
     result = invoke("due", *arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
-
-
-def read_feed(warehouse: Warehouse, *, days: range, named: dict[int, int] | None = None) -> None:
-    """Days of the change feed, as numbers of days ago, and films named so many days ago."""
-    put(warehouse, CHANGE_DAYS, *(
-        row_of(CHANGE_DAYS, changed_on=days_ago(day).date(), read_at=days_ago(day - 1))
-        for day in days
-    ))  # fmt: skip
-    if named:
-        put(warehouse, TMDB_CHANGES, *(
-            row_of(TMDB_CHANGES, tmdb_id=number, changed_on=days_ago(day).date(),
-                   seen_at=days_ago(day - 1))
-            for number, day in named.items()
-        ))  # fmt: skip

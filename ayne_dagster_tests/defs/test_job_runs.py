@@ -184,6 +184,26 @@ def test_years_narrow_a_run_and_a_year_outside_it_fails_in_words(world: World):
 
 
 @pytest.mark.slow
+def test_what_the_change_feed_keeps_back_is_counted(world: World):
+    films = films_of(world)
+    world.execute(
+        "UPDATE refresh_state SET answered_at = now() - INTERVAL 120 DAY WHERE source = 'tmdb'"
+    )
+    options = RunOptions(enrichment=False)
+    before = world.run("refresh", ONE_YEAR, options=options, assets=["tmdb_details"])
+    assert before.figures("tmdb_details")["films due"] == len(films)
+    assert before.figures("tmdb_details")["kept back by the change feed"] == 0
+    world.execute(
+        "CREATE TABLE change_days AS SELECT (now() AT TIME ZONE 'UTC')::DATE - back::INTEGER "
+        "AS changed_on, now() AS read_at, 0 AS films_named, 0 AS films_known, 1 AS requests "
+        "FROM range(1, 140) AS days (back)"
+    )
+    after = world.run("refresh", ONE_YEAR, options=options, assets=["tmdb_details"])
+    assert after.figures("tmdb_details")["films due"] == 0
+    assert after.figures("tmdb_details")["kept back by the change feed"] == len(films)
+
+
+@pytest.mark.slow
 def test_weekly_enrichment_gives_this_year_a_model_and_keeps_those_of_the_others(world: World):
     before = world.rows("SELECT * FROM trained_model WHERE release_year <> ? ORDER BY 1",
                         str(THIS_YEAR))  # fmt: skip

@@ -1,0 +1,137 @@
+"""What a schedule, or the change feed's sensor, would request at this moment.
+
+Lives here: asking Dagster's own schedules and the sensor's function for their runs. Not here: what
+they decide (`defs/schedules.py`, `defs/change_feed.py`), and making the runs (`cli/run.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ayne_dagster.cli.collection import Collection
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run to make.
+
+    Attributes:
+        job: Its job.
+        partitions: The first and the last: release years, or days of the change feed.
+        reason: Why, in words.
+        assets: Only these assets of the job; None: all.
+        run_config: Its options.
+    """
+
+    job: str
+    partitions: tuple[str, str]
+    reason: str
+    assets: tuple[str, ...] | None = None
+    run_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_schedule(
+    collection: Collection,
+    schedule: str,
+    *,
+    years: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> list[PlannedRun] | str:
+    """The runs the schedule of that name requests now, or why there are none, in words.
+
+    Dagster evaluates the schedule itself, so that nothing can differ from its tick.
+
+    Args:
+        collection: Of what.
+        schedule: Its name, which is its job's too.
+        years: Only these release years; None: all.
+        options: Of every run: fields of `RunOptions`.
+    """
+    from ayne_dagster.defs.job_options import RunOptions, run_config_of
+    from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG, REASON_TAG
+
+    tick = _evaluated(collection, schedule)
+    if not tick.run_requests:
+        return tick.skip_message or "nothing is due"
+    planned = []
+    for request in tick.run_requests:
+        first, last = request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
+        keys = collection.years[collection.years.index(first) : collection.years.index(last) + 1]
+        chosen = keys if years is None else [key for key in keys if key in years]
+        if not chosen:
+            continue
+        given = RunOptions(**{**(options or {}), **({} if years is None else {"years": chosen})})
+        planned.append(
+            PlannedRun(
+                job=schedule,
+                partitions=(chosen[0], chosen[-1]),
+                reason=request.tags.get(REASON_TAG, schedule),
+                assets=tuple(key.to_user_string() for key in request.asset_selection or ()) or None,
+                run_config={**request.run_config, **run_config_of(schedule, given)},
+            )
+        )
+    return planned or "nothing of these years is to be done"
+
+
+def plan_change_feed(collection: Collection) -> list[PlannedRun]:
+    """The runs that read the days of TMDB's change feed not read yet; none where it is off."""
+    import dagster as dg
+
+    from ayne_dagster.defs.change_feed import JOB, request_days
+    from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG
+    from ayne_dagster.storage.change_queries import ChangeQueries
+
+    with _instance() as instance:
+        asked = request_days(instance, collection.services, ChangeQueries(collection.warehouse))
+        # Dagster knows a day as a partition only once somebody has added it.
+        for change in asked.dynamic_partitions_requests or []:
+            if isinstance(change, dg.AddDynamicPartitionsRequest):
+                instance.add_dynamic_partitions(change.partitions_def_name, change.partition_keys)
+            else:
+                for key in change.partition_keys:
+                    instance.delete_dynamic_partition(change.partitions_def_name, key)
+    return [
+        PlannedRun(
+            job=JOB,
+            partitions=(request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]),
+            reason="days of TMDB's change feed that were not read",
+        )
+        for request in asked.run_requests or []
+    ]
+
+
+def _evaluated(collection: Collection, schedule: str) -> "dg.ScheduleExecutionData":
+    import dagster as dg
+
+    from ayne_dagster.defs.schedules import schedules
+
+    # Not all definitions of the platform: they cost a second, and a tick needs none of them.
+    found = next(one for one in schedules().schedules or () if one.name == schedule)
+    assert isinstance(found, dg.ScheduleDefinition)
+    with (
+        _instance() as instance,
+        dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=collection.now,
+            resources={
+                name: collection.resources[name] for name in ("queries", "services", "policy")
+            },
+        ) as context,
+    ):
+        return found.evaluate_tick(context)
+
+
+@contextmanager
+def _instance() -> "Iterator[dg.DagsterInstance]":
+    """The current instance, without runs of processes that are gone: they pass for under way."""
+    import dagster as dg
+
+    from ayne_dagster.defs.dead_runs import end_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance)
+        yield instance
