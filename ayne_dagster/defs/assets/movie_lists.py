@@ -83,7 +83,12 @@ def _read_if_old(
     rows += [film for film in stored if film["list_name"] not in due]
     frame, figures = _write(rows, fetching, purpose)
     reason = f"read {pages} pages of each list: {', '.join(due)}"
-    return frame, {"requests": requests, "reason": reason, **figures}
+    return frame, {
+        "requests": requests,
+        "lists read": ", ".join(due),
+        "reason": reason,
+        **figures,
+    }
 
 
 def _why_none(chosen: Sequence[str], fresh_until: Mapping[str, datetime]) -> str:
