@@ -10,11 +10,22 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """All definitions of the platform."""
-    from ayne_dagster.defs import assets, checks, jobs, resources
+    from ayne_dagster.defs import (
+        assets,
+        change_feed,
+        checks,
+        jobs,
+        resources,
+        schedules,
+        sensors,
+    )
 
     return dg.Definitions.merge(
         dg.Definitions(assets=dg.load_assets_from_package_module(assets)),
         checks.checks(),
         jobs.jobs(),
+        change_feed.definitions(),
+        schedules.schedules(),
+        sensors.sensors(),
         resources.resources(),
     )

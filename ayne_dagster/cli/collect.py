@@ -1,7 +1,5 @@
 """`ayne collect`: the `collect` job over a range of release years."""
 
-from datetime import UTC, datetime
-
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
@@ -47,6 +45,7 @@ def command(
       ayne collect --refresh-only --refresh-limit 500
     """
     from ayne_dagster.cli.job_runs import run_job, use_dagster_home
+    from ayne_dagster.defs.clock import platform_clock
     from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
     from ayne_dagster.domain.release_years import (
         UNDATED,
@@ -58,7 +57,7 @@ def command(
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
 
     settings = load_settings()
-    today = datetime.now(UTC).date()
+    today = platform_clock(settings)().date()
     keys = release_year_keys(settings.first_release_year, today)
     last = end_year or today.year + YEARS_AHEAD
     try:

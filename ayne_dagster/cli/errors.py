@@ -19,6 +19,7 @@ EXPECTED_ERRORS = frozenset(
         "MissingCredential",
         "UnknownReleaseYear",
         "SandboxStartError",
+        "ClockUnreachable",
         "LedgerUnusable",
         "RunFailed",
     }

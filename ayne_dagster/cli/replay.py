@@ -1,7 +1,5 @@
 """`ayne replay`: details and ratings again from the archive of raw answers, without a request."""
 
-from datetime import UTC, datetime
-
 import click
 
 from ayne_dagster.cli.console import ProgressBars, console, print_json, table
@@ -42,7 +40,7 @@ def command(service: str | None, as_json: bool) -> None:
             f"there are no archived answers in {fetching.archive.folder}; they are kept there when "
             "films are fetched, for ARCHIVE__KEEP_DAYS days"
         )
-    years = release_year_keys(settings.first_release_year, datetime.now(UTC).date())
+    years = release_year_keys(settings.first_release_year, fetching.services.now().date())
     with ProgressBars(is_quiet=as_json) as bars, report_progress_to(bars):
         reports = replay(fetching, sources, years)
     if as_json:

@@ -153,6 +153,8 @@ def command(
         "TMDB__REQUESTS_PER_SECOND": f"{rate_limit / 2:g}",
         "OMDB__DAILY_QUOTA": str(omdb_quota or ""),
     }
+    if clock is not None or clock_speed != 1:
+        environment["CLOCK_URL"] = f"http://127.0.0.1:{port}/_sandbox/clock"
     click.echo("\n".join(environment_lines(environment)))
     click.echo("These settings point the platform here, and keep its films apart.", err=True)
     try:

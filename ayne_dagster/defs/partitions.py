@@ -5,11 +5,11 @@ and a film whose date moves only changes its key.
 See https://docs.dagster.io/guides/build/partitions-and-backfills.
 """
 
-from datetime import UTC, datetime
 from functools import cache
 
 import dagster as dg
 
+from ayne_dagster.defs.clock import platform_clock
 from ayne_dagster.domain.release_years import UNDATED, calendar_years, release_year_keys
 from ayne_dagster.settings import load_settings
 
@@ -22,7 +22,8 @@ def release_year_partitions() -> dg.StaticPartitionsDefinition:
     keys when it loads the code location. A location that runs over New Year's Eve is reloaded to
     see the next year.
     """
-    keys = release_year_keys(load_settings().first_release_year, datetime.now(UTC).date())
+    settings = load_settings()
+    keys = release_year_keys(settings.first_release_year, platform_clock(settings)().date())
     return dg.StaticPartitionsDefinition(keys)
 
 

@@ -5,14 +5,14 @@ See https://docs.dagster.io/guides/build/external-resources.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from ayne_dagster.defs.clock import Clock, platform_clock, utc_now
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import OPTIONS, RunOptions
-from ayne_dagster.defs.services import Clock, Services, refresh_policy
+from ayne_dagster.defs.services import Services, refresh_policy
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
 from ayne_dagster.storage.experiment_log import ExperimentLog
@@ -21,13 +21,14 @@ from ayne_dagster.storage.page_journal_file import PageJournalFile
 from ayne_dagster.storage.warehouse import Warehouse
 
 
-def utc_now() -> datetime:
-    """The wall clock, UTC."""
-    return datetime.now(UTC)
+def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str, Any]:
+    """Every resource, by the name under which assets ask for it.
 
-
-def build_resources(settings: Settings, now: Clock = utc_now) -> Mapping[str, Any]:
-    """Every resource, by the name under which assets ask for it."""
+    Args:
+        settings: Where everything lies, and every number.
+        now: The clock; None: the one the settings name.
+    """
+    now = now or platform_clock(settings, utc_now)
     connection_config = {
         name: value
         for name, value in (
@@ -74,6 +75,4 @@ def resources() -> dg.Definitions:
     In process by default: a run over 20 years costs 0.4 s a year, a process per year 8 s.
     """
     settings = load_settings()
-    return dg.Definitions(
-        resources=build_resources(settings, utc_now), executor=dg.in_process_executor
-    )
+    return dg.Definitions(resources=build_resources(settings), executor=dg.in_process_executor)

@@ -15,3 +15,11 @@ class BulkConfig(dg.Config):
         default=False,
         description="Take a file even though it lost more than a fifth of its rows.",
     )
+
+
+class ChangesConfig(dg.Config):
+    """Options of `tmdb_changes`."""
+
+    force: bool = Field(
+        default=False, description="Read the run's days again, even those read before."
+    )

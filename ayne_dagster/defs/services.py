@@ -4,14 +4,14 @@ Lives here: from settings to clients. Not here: the clients (`sources`) and the 
 Dagster (`resources.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from ayne_dagster.defs.clock import Clock, utc_now
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy, days_by_band
 from ayne_dagster.settings import Settings
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ayne_dagster.sources.omdb import OmdbClient
     from ayne_dagster.sources.page_journal import PageJournal
     from ayne_dagster.sources.tmdb import TmdbClient
-
-Clock = Callable[[], datetime]
 
 
 class MissingCredential(RuntimeError):
@@ -145,7 +143,9 @@ class Services:
                 )
             return RedisRequestBudget(url, limits)
         path = self.settings.resolve(self.settings.request_ledger)
-        return SqliteRequestBudget(path, limits, now=self.now)
+        # Where days pass on command, requests still are real seconds apart.
+        real = self.now if self.settings.clock_url is None else utc_now
+        return SqliteRequestBudget(path, limits, now=real, days=self.now)
 
 
 def refresh_policy(settings: Settings) -> RefreshPolicy:

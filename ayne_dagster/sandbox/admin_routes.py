@@ -1,4 +1,4 @@
-"""The sandbox's own pages under /_sandbox: health, statistics, clock, catalogue. No key needed.
+"""The sandbox's own pages under /_sandbox: health, statistics, clock, edits, catalogue. No key.
 
 Nothing the platform collects comes from here; tests and people steer the stand-in with it.
 """
@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ayne_dagster.sandbox.catalogue import Catalogue
 from ayne_dagster.sandbox.clock import SandboxClock
 from ayne_dagster.sandbox.faults.layer import FaultCounts
 from ayne_dagster.sandbox.limiter import DailyQuota
 from ayne_dagster.sandbox.request_statistics import RequestStatistics
+from ayne_dagster.sandbox.world import World
 
 
 class AdminRoutes:
@@ -26,13 +26,14 @@ class AdminRoutes:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        world: World,
         clock: SandboxClock,
         statistics: RequestStatistics,
         quota: DailyQuota,
         faults: FaultCounts,
     ) -> None:
-        self._catalogue = catalogue
+        self._world = world
+        self._catalogue = world.catalogue
         self._clock = clock
         self._statistics = statistics
         self._quota = quota
@@ -46,6 +47,8 @@ class AdminRoutes:
             Route("/_sandbox/reset_stats", self.reset_stats, methods=["POST"]),
             Route("/_sandbox/clock", self.clock, methods=["GET"]),
             Route("/_sandbox/clock", self.move_clock, methods=["POST"]),
+            Route("/_sandbox/edits", self.edits, methods=["GET"]),
+            Route("/_sandbox/edits", self.order_edit, methods=["POST"]),
             Route("/_sandbox/catalogue", self.catalogue),
         ]
 
@@ -87,6 +90,40 @@ class AdminRoutes:
             expected = 'expected {"advance_seconds": number} or {"set": "ISO time"}'
             return JSONResponse({"error": f"{expected}: {error}"}, 400)
         return await self.clock(request)
+
+    async def edits(self, request: Request) -> Response:
+        """Answer which films changed on a day (`?day=`, by default today), and in which fields."""
+        try:
+            asked = request.query_params.get("day")
+            day = (date.fromisoformat(asked) if asked else self._clock.today()).toordinal()
+        except ValueError as error:
+            return JSONResponse({"error": f"expected day=YYYY-MM-DD: {error}"}, 400)
+        rows = self._world.rows_edited_on(day).tolist()
+        films = [
+            {
+                "id": int(self._catalogue.columns.id[row]),
+                "title": self._catalogue.film(row).title,
+                "fields": sorted(
+                    {edit.key for edit in self._world.state(row, day).edits if edit.day == day}
+                ),
+            }
+            for row in rows
+        ]
+        return JSONResponse({"day": date.fromordinal(day).isoformat(), "films": films})
+
+    async def order_edit(self, request: Request) -> Response:
+        """Change films now, one stable field each: {"films": [TMDB ids]}."""
+        try:
+            order = json.loads(await request.body())
+            found = [self._catalogue.row_of(str(int(film))) for film in order["films"]]
+            rows = [row for row in found if row is not None]
+            if len(rows) < len(found):
+                raise ValueError("there is no such film")
+            for row in rows:
+                self._world.order_edit(row, self._clock.today().toordinal())
+        except (ValueError, TypeError, KeyError) as error:
+            return JSONResponse({"error": f'expected {{"films": [TMDB ids]}}: {error}'}, 400)
+        return await self.edits(request)
 
     async def catalogue(self, request: Request) -> Response:
         """Answer what the catalogue holds."""

@@ -77,6 +77,10 @@ class AnswerCache:
         self._size = size
         self._answers: OrderedDict[Hashable, Encoded] = OrderedDict()
 
+    def clear(self) -> None:
+        """Forget all answers."""
+        self._answers.clear()
+
     def get(self, key: Hashable, build: Callable[[], str | bytes]) -> Encoded:
         """Return the answer kept under `key`, building it when there is none."""
         found = self._answers.get(key)

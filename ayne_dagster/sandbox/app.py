@@ -80,7 +80,7 @@ def create_app(
             *TmdbRoutes(world, clock, page_cap=page_cap, is_drifting=is_drifting).routes(),
             *OmdbRoutes(world, clock, keys=omdb_keys, quota=quota).routes(),
             *ExportRoutes(world, clock).routes(),
-            *AdminRoutes(catalogue, clock, statistics, quota, counts).routes(),
+            *AdminRoutes(world, clock, statistics, quota, counts).routes(),
         ],
         middleware=[
             Middleware(StatisticsLayer, statistics=statistics),

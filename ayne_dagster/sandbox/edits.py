@@ -61,9 +61,9 @@ class FilmEditor:
             action = "updated" if before_usd else "added"
             self.edits.append(Edit(day, "revenue", action, after_usd, before_usd))
 
-    def edit(self, day: int) -> None:
-        """Apply the chance edit of `day`."""
-        bits = mix(self._seed, _SALT_KIND, self._film.id, day)
+    def edit(self, day: int, turn: int = 0) -> None:
+        """Apply an edit of `day`: the chance one (turn 0), or the nth somebody ordered."""
+        bits = mix(self._seed, _SALT_KIND, self._film.id, day, *([turn] if turn else []))
         change, bits = _WEIGHTED_CHANGES[bits % len(_WEIGHTED_CHANGES)], bits >> 8
         change(self, day, bits)
 
@@ -129,6 +129,8 @@ class FilmEditor:
 
     def _edit_homepage(self, day: int, bits: int) -> None:
         page = f"https://films.example/{self._film.id}/{day}"
+        if page == self._value("homepage"):
+            page = f"{page}/{bits % 1_000_000}"
         self._set(day, "homepage", "homepage", page, "en")
 
     def _edit_poster(self, day: int, bits: int) -> None:

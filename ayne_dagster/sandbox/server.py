@@ -65,6 +65,11 @@ class RunningSandbox:
         return f"{self.url}/p/exports"
 
     @property
+    def clock_url(self) -> str:
+        """Where it tells its time, and is told another."""
+        return f"{self.url}/_sandbox/clock"
+
+    @property
     def tmdb_key(self) -> str:
         """A TMDB v3 key or token it accepts."""
         return self.config.tmdb_keys[0]
@@ -84,12 +89,21 @@ class RunningSandbox:
 
     def now(self) -> datetime:
         """Return its clock's time."""
-        return datetime.fromisoformat(_call(f"{self.url}/_sandbox/clock")["now"])
+        return datetime.fromisoformat(_call(self.clock_url)["now"])
+
+    def edit(self, *film_ids: int) -> None:
+        """Change one stable field of each of these films, today."""
+        _call(f"{self.url}/_sandbox/edits", {"films": list(film_ids)})
+
+    def edited_on(self, day: date) -> dict[int, list[str]]:
+        """Return the films that changed on a day, each with the fields concerned."""
+        answer = _call(f"{self.url}/_sandbox/edits?day={day.isoformat()}")
+        return {film["id"]: film["fields"] for film in answer["films"]}
 
     def advance(self, step: timedelta) -> datetime:
         """Move its clock and return the new time."""
         body = {"advance_seconds": step.total_seconds()}
-        return datetime.fromisoformat(_call(f"{self.url}/_sandbox/clock", body)["now"])
+        return datetime.fromisoformat(_call(self.clock_url, body)["now"])
 
 
 def build_app(config: SandboxConfig) -> Starlette:

@@ -24,6 +24,7 @@ class FilmBodies:
     def __init__(self, world: World) -> None:
         self._world = world
         self._item = lru_cache(maxsize=_ITEMS_KEPT)(self._build_item)
+        world.when_edited(self._item.cache_clear)
 
     def list_item(self, row: int, day: int, *, media_type: bool = False) -> str:
         """Return a film as it stands in lists; trending and others add `media_type`."""

@@ -74,6 +74,8 @@ class TmdbRoutes:
         self._queries = FilmQueries(world)
         self._films = AnswerCache(_ANSWERS_KEPT)
         self._pages = AnswerCache(_PAGES_KEPT)
+        for kept in (self._films, self._pages):
+            world.when_edited(kept.clear)
 
     def routes(self) -> list[Route]:
         """Return the routes; fixed names come before ids."""
@@ -187,9 +189,15 @@ class TmdbRoutes:
         return respond(request, Encoded.of(body), max_age=0)
 
     async def changes(self, request: Request) -> Response:
-        """Answer the ids of films edited in a window of at most 14 days."""
+        """Answer the ids of films edited in a window of at most 14 days, and no older.
+
+        That the service knows nothing older is the stricter reading of "up to 14 days": whoever
+        gets along with it gets along with the other.
+        """
         page = self._page(request)
         first, last = self._change_window(request)
+        if first < self._day() - CHANGES_MAX_DAYS:
+            raise TmdbError(20)
         rows, gone = self._queries.changed(first, min(last, self._day()))
         items = [
             {"id": film_id, "adult": False, "softcore": False}

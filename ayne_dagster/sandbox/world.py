@@ -1,13 +1,14 @@
 """Change over time: what a film's numbers are on a day, and which edits it has seen.
 
-Everything is a pure function of (seed, film id, day): asking twice, or from two processes, gives
-the same answer. Edits exist only for days after the catalogue's `as_of` and take effect at
-00:00 UTC. A frozen world never changes.
+Everything is a pure function of (seed, film id, day) and of the edits somebody ordered: asking
+twice, or from two processes, gives the same answer. Edits exist only for days after the catalogue's
+`as_of` and take effect at 00:00 UTC, ordered ones at once. A frozen world never changes.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -71,6 +72,8 @@ class World:
         self._numbers: OrderedDict[int, DayNumbers] = OrderedDict()
         self._history: dict[int, list[int]] = {}
         self._history_until = self._as_of
+        self._ordered: Counter[tuple[int, int]] = Counter()
+        self._told_of_edits: list[Callable[[], None]] = []
         self.state = lru_cache(maxsize=8192)(self._build_state)
 
     def effective_day(self, day: int) -> int:
@@ -97,8 +100,30 @@ class World:
         release_day = int(self.catalogue.columns.release_day[row])
         return 0 < release_day <= self.effective_day(day)
 
+    def order_edit(self, row: int, day: int) -> None:
+        """Change one of the film's stable fields on `day`, as an editor would.
+
+        Raises:
+            ValueError: the world is frozen, or the day is not after the catalogue's.
+        """
+        if self.frozen or day <= self._as_of:
+            raise ValueError("a frozen world and the days up to the catalogue's know no edits")
+        self._ordered[row, day] += 1
+        self.state.cache_clear()
+        for forget in self._told_of_edits:
+            forget()
+
+    def when_edited(self, forget: Callable[[], None]) -> None:
+        """Call `forget` whenever an edit was ordered: answers kept so far no longer hold."""
+        self._told_of_edits.append(forget)
+
     def rows_edited_on(self, day: int) -> Ints:
         """Return the rows of exactly the films whose stable fields changed on `day`."""
+        ordered = [row for row, on in self._ordered if on == day]
+        return np.union1d(self._rows_drawn_on(day), np.array(ordered, dtype=np.int64))
+
+    def _rows_drawn_on(self, day: int) -> Ints:
+        """Return the rows of the films that change on `day` by themselves."""
         if self.frozen or day <= self._as_of:
             return np.empty(0, dtype=np.int64)
         columns = self.catalogue.columns
@@ -150,32 +175,42 @@ class World:
         """
         while self._history_until < day:
             self._history_until += 1
-            for edited in self.rows_edited_on(self._history_until).tolist():
+            for edited in self._rows_drawn_on(self._history_until).tolist():
                 self._history.setdefault(edited, []).append(self._history_until)
         return [edited for edited in self._history.get(row, ()) if edited <= day]
 
     def _build_state(self, row: int, day: int) -> FilmState:
         film = self.catalogue.film(row)
-        days = [] if self.frozen else self._edit_days(row, day)
-        if not days:
+        drawn = [] if self.frozen else self._edit_days(row, day)
+        ordered = {on for edited, on in self._ordered if edited == row and on <= day}
+        if not drawn and not ordered:
             return FilmState(film)
         editor = FilmEditor(film, self.catalogue.keywords(row), self.catalogue.seed)
         columns = self.catalogue.columns
         final, release_day = int(columns.final_revenue_usd[row]), int(columns.release_day[row])
-        for edit_day in days:
-            age = edit_day - release_day
-            if age == 0:
-                editor.release(edit_day)
-            elif age in _MILESTONE_AGES and final > 0:
-                before, after = revenue_share(np.array([age - 1, age])).tolist()
-                editor.report_revenue(edit_day, round(final * before), round(final * after))
-            else:
-                # Nothing else falls on this day, so it was drawn.
-                editor.edit(edit_day)
-                continue
-            if self._is_drawn(film.id, release_day, edit_day):
-                editor.edit(edit_day)
+        for edit_day in sorted({*drawn, *ordered}):
+            if edit_day in drawn:
+                self._edit_by_itself(editor, film.id, release_day, final, edit_day)
+            for turn in range(self._ordered[row, edit_day]):
+                editor.edit(edit_day, turn + 1)
         return FilmState(editor.film(), tuple(editor.edits), editor.keywords())
+
+    def _edit_by_itself(
+        self, editor: FilmEditor, film_id: int, release_day: int, final: int, day: int
+    ) -> None:
+        """Apply what happens to a film on a day it was not left alone."""
+        age = day - release_day
+        if age == 0:
+            editor.release(day)
+        elif age in _MILESTONE_AGES and final > 0:
+            before, after = revenue_share(np.array([age - 1, age])).tolist()
+            editor.report_revenue(day, round(final * before), round(final * after))
+        else:
+            # Nothing else falls on this day, so it was drawn.
+            editor.edit(day)
+            return
+        if self._is_drawn(film_id, release_day, day):
+            editor.edit(day)
 
     def _is_drawn(self, film_id: int, release_day: int, day: int) -> bool:
         chance = float(_edit_chance(np.array([release_day]), day)[0])

@@ -155,12 +155,13 @@ def status_of(
     limits: ServiceLimits,
     now: float,
     *,
+    day: date,
     pace: Pace,
     used: int,
     is_over: bool,
     places_in_use: int,
 ) -> BudgetStatus:
-    """A budget in numbers, from what the ledger holds."""
+    """A budget in numbers, from what the ledger holds; `used` of that day."""
     agreed = limits.requests_per_second or None
     pace = pace.plausible(limits, now)
     recovered_at = pace.paused_until + RECOVERY_SECONDS
@@ -169,7 +170,7 @@ def status_of(
     left = None if limits.daily_quota is None else max(limits.daily_quota - used, 0)
     return BudgetStatus(
         service=service,
-        day=utc_day(now),
+        day=day,
         used=used,
         daily_quota=limits.daily_quota,
         left=0 if is_over else left,

@@ -105,6 +105,7 @@ class RedisRequestBudget(SharedBudget):
             service,
             self._limits[service],
             float(moment),
+            day=rules.utc_day(float(moment)),
             pace=Pace(float(next_send_at), float(paused_until)),
             used=int(used),
             is_over=bool(int(is_over)),

@@ -31,6 +31,8 @@ class SqliteRequestBudget(SharedBudget):
         path: The ledger; made when missing. It must lie on a local disk: SQLite's locks need it.
         limits: What each service allows. Asking for another service is a KeyError.
         now: Clock, UTC; the processes must share it, as they share the machine.
+        days: Clock by whose UTC day the quota is counted; None: `now`. Another one where days pass
+            on command, which the seconds between two requests never do.
         sleep: Replaces `asyncio.sleep` in tests.
     """
 
@@ -40,11 +42,13 @@ class SqliteRequestBudget(SharedBudget):
         limits: Mapping[str, ServiceLimits],
         *,
         now: Callable[[], datetime],
+        days: Callable[[], datetime] | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         super().__init__(limits, sleep)
         self._ledger = Ledger(path)
         self._now = now
+        self._days = days or now
 
     def _ask(self, service: str, is_patient: bool) -> Turn | float:
         with self._alone(is_patient):
@@ -59,7 +63,7 @@ class SqliteRequestBudget(SharedBudget):
         limits, holder = self._limits[service], self._me
         with self._ledger.transaction(is_patient) as ledger:
             now = self._now().timestamp()
-            day = rules.utc_day(now)
+            day = rules.utc_day(self._days().timestamp())
             used, is_over = self._used(ledger, service, day)
             rules.refuse_when_over(service, limits, day, used, is_over)
             stored = _pace(ledger, service)
@@ -124,12 +128,14 @@ class SqliteRequestBudget(SharedBudget):
 
     def _read(self, service: str, now: datetime | None) -> BudgetStatus:
         moment = (now or self._now()).timestamp()
+        day = rules.utc_day((now or self._days()).timestamp())
         with self._lock, self._ledger.transaction(is_patient=True) as ledger:
-            used, is_over = self._used(ledger, service, rules.utc_day(moment))
+            used, is_over = self._used(ledger, service, day)
             return rules.status_of(
                 service,
                 self._limits[service],
                 moment,
+                day=day,
                 pace=_pace(ledger, service),
                 used=used,
                 is_over=is_over,

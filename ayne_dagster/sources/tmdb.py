@@ -31,6 +31,7 @@ from ayne_dagster.sources.languages import TMDB_LANGUAGES
 from ayne_dagster.sources.page_journal import PageJournal
 from ayne_dagster.sources.request_budget import RequestBudget
 from ayne_dagster.sources.retrying import RetryPolicy
+from ayne_dagster.sources.tmdb_changes import ChangedFilms, read_day
 from ayne_dagster.sources.tmdb_payloads import APPENDED, MovieDetails, MoviePage, Success
 from ayne_dagster.sources.tmdb_rows import details_row, listed_row
 
@@ -224,6 +225,15 @@ class TmdbClient:
         )
         with log_context(service=SERVICE):
             return await walker.walk(Window(first_day, last_day, min_votes=min_votes))
+
+    async def changed_films(self, day: date) -> ChangedFilms:
+        """Every film the change feed names for a day that is over; see `read_day`.
+
+        Raises:
+            SourceError: The day could not be read whole.
+        """
+        with log_context(service=SERVICE):
+            return await read_day(self._http, day)
 
     async def movie(self, tmdb_id: int, *, etag: str | None = None) -> FetchResult:
         """A film with credits, keywords, videos, similar films, ids and releases: ONE request.

@@ -18,6 +18,7 @@ from ayne_dagster.charts.imdb_ratings import plot_imdb_ratings
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.omdb_ratings import plot_omdb_ratings
 from ayne_dagster.charts.theme import as_dollars, films_shown, no_data_yet
+from ayne_dagster.charts.tmdb_changes import plot_tmdb_changes
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
 from ayne_dagster.charts.tmdb_ids import plot_tmdb_ids
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
@@ -113,6 +114,12 @@ def films_per_month() -> pd.DataFrame:
     return dates.assign(films=3)
 
 
+def changed_days() -> pd.DataFrame:
+    days = [day for day in pd.date_range(end=NOW.date(), periods=80) if day.day not in (7, 8)]
+    known = RNG.integers(150, 420, len(days))
+    return pd.DataFrame({"changed_on": days, "films_named": 9_000, "films_known": known})
+
+
 PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFrame]]] = [
     ("movie_lists", plot_movie_lists, lists),
     ("discovered_movies", plot_discovered_movies, films_per_month),
@@ -125,6 +132,7 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("forecasts", plot_forecasts, predictions),
     ("tmdb_ids", plot_tmdb_ids, exported_bands),
     ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
+    ("tmdb_changes", plot_tmdb_changes, changed_days),
 ]
 
 

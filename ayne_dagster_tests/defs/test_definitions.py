@@ -7,6 +7,7 @@ import pytest
 
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs import checks
+from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS
 from ayne_dagster.defs.partitions import release_year_partitions, year_and_all_before
 from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.domain.tables import ASSET_TABLES, TABLES
@@ -23,8 +24,10 @@ GROUPS = {
     "forecasts": "modelling",
     "tmdb_ids": "discovery",
     "imdb_ratings": "collection",
+    "tmdb_changes": "freshness",
 }
 BULK = {"tmdb_ids", "imdb_ratings"}
+FEED = {"tmdb_changes"}
 READS = {
     "movie_lists": set(),
     "discovered_movies": {"movie_lists"},
@@ -36,6 +39,7 @@ READS = {
     "forecasts": {"trained_model", "features"},
     "tmdb_ids": set(),
     "imdb_ratings": {"tmdb_details"},
+    "tmdb_changes": set(),
 }
 EVERY_ASSET = pytest.mark.parametrize("table", ASSET_TABLES, ids=lambda table: table.name)
 
@@ -90,6 +94,10 @@ def test_the_column_schema_shows_every_column_of_the_contract(
 def test_a_backfill_of_a_partitioned_asset_is_one_run(table: TableContract, loaded: dg.Definitions):
     """A run per year cost twenty times as much as one run over twenty years."""
     node = loaded.resolve_asset_graph().get(dg.AssetKey(table.name))
+    if table.name in FEED:
+        assert node.partitions_def == CHANGE_DAY_PARTITIONS
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+        return
     if table.year_column is None:
         assert node.partitions_def is None
         return
@@ -142,19 +150,21 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
         ("collect", set(list(GROUPS)[:5])),
         ("quick_update", set(list(GROUPS)[:5])),
         ("daily_update", set(list(GROUPS)[:5])),
-        ("weekly_enrichment", set(GROUPS) - BULK),
+        ("weekly_enrichment", set(GROUPS) - BULK - FEED),
         ("refresh", {"tmdb_details", "omdb_ratings", "frozen_flags"}),
         ("train_model", {"features", "trained_model", "forecasts"}),
         ("model", {"features", "trained_model", "forecasts"}),
-        ("whole_graph", set(GROUPS) - BULK),
+        ("whole_graph", set(GROUPS) - BULK - FEED),
         ("bulk_files", BULK),
+        ("change_feed", FEED),
     ],
 )
 def test_jobs_hold_the_assets_people_expect(loaded: dg.Definitions, job: str, assets: set[str]):
     found = loaded.resolve_job_def(job)
     assert {key.to_user_string() for key in found.asset_layer.executable_asset_keys} == assets
     assert found.description
-    assert found.partitions_def == (None if job == "bulk_files" else release_year_partitions())
+    partitions = {"bulk_files": None, "change_feed": CHANGE_DAY_PARTITIONS}
+    assert found.partitions_def == partitions.get(job, release_year_partitions())
 
 
 def test_partitions_are_release_years_and_undated():

@@ -104,10 +104,9 @@ class World:
     def mirror(self) -> Path:
         return self.folder / "intermediate"
 
-    @contextmanager
-    def environment(self, overrides: Mapping[str, str]) -> Iterator[None]:
-        """The settings of this world, for the time of a block."""
-        given = {
+    def variables(self, overrides: Mapping[str, str]) -> dict[str, str]:
+        """The settings of this world, as the environment holds them."""
+        return {
             **sandbox_environment(self.sandbox.url, self.folder, first_year=FIRST_YEAR),
             # Partitions are those Dagster saw when it loaded the assets, in every world alike.
             "FIRST_RELEASE_YEAR": "1900",
@@ -117,8 +116,12 @@ class World:
             **self.overrides,
             **overrides,
         }
+
+    @contextmanager
+    def environment(self, overrides: Mapping[str, str]) -> Iterator[None]:
+        """The settings of this world, for the time of a block."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in given.items():
+            for name, value in self.variables(overrides).items():
                 patch.setenv(name, value)
             yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -70,6 +71,36 @@ def test_a_films_changes_name_keys_and_both_values(client: Client) -> None:
     assert client.tmdb(f"movie/{quiet}/changes", **window).json() == {"changes": []}
 
 
+def test_an_edit_on_order_changes_a_stable_field_and_is_named_that_day(
+    make_client: Callable[..., Client],
+) -> None:
+    """Whoever wants to see the feed work must not wait for chance."""
+    client, day = make_client(), date(2026, 5, 20)
+    named, _ = changed_ids(client, day)
+    film = next(i for i in client.catalogue.columns.id.tolist() if i not in named)
+    seen = [stable(client, film)]
+    for _ in range(12):
+        answer = client.ask("/_sandbox/edits", method="POST", json={"films": [film]})
+        assert film in [one["id"] for one in answer.json()["films"]]
+        seen.append(stable(client, film))
+    assert all(before != after for before, after in itertools.pairwise(seen))
+    assert changed_ids(client, day)[0] == named | {film}
+    told = {one["id"]: one["fields"] for one in client.ask("/_sandbox/edits").json()["films"]}
+    assert told.keys() == named | {film}
+    keys = client.tmdb(f"movie/{film}/changes").json()["changes"]
+    assert told[film] == sorted(change["key"] for change in keys)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "order"),
+    [({"frozen_world": True}, {"films": [1_000_001]}), ({}, {"films": [7]}), ({}, {"film": 7})],
+)
+def test_an_edit_that_cannot_be_is_refused(
+    make_client: Callable[..., Client], knobs: dict, order: dict
+) -> None:
+    assert make_client(**knobs).ask("/_sandbox/edits", method="POST", json=order).status_code == 400
+
+
 def test_ids_with_nulls_are_gone(client: Client) -> None:
     gone = set().union(*(changed_ids(client, date(2026, 5, day))[1] for day in range(10, 20)))
     assert gone
@@ -81,6 +112,7 @@ def test_ids_with_nulls_are_gone(client: Client) -> None:
     [
         ({"start_date": "2026-05-01", "end_date": "2026-05-16"}, 422, 20),
         ({"start_date": "2026-05-10", "end_date": "2026-05-01"}, 422, 20),
+        ({"start_date": "2026-05-05", "end_date": "2026-05-05"}, 422, 20),
         ({"start_date": "yesterday"}, 400, 23),
         ({"page": "0"}, 400, 22),
     ],

@@ -1,0 +1,214 @@
+"""Schedules: what is done at a time of day.
+
+Lives here: `quick_update`, `daily_update`, `weekly_enrichment` and `train_model` by the clock, and
+which runs each of them asks for. Not here: what is asked for because a film came due
+(`sensors.py`), and what a job does (`jobs.py`). See `docs/automation.md`.
+
+A schedule of Dagster starts runs of one job. Where only some of its assets are wanted over other
+years, the run is one of that job with fewer assets.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
+
+import dagster as dg
+
+from ayne_dagster.defs.due_outlook import NO_KEY, NOTHING_COLLECTED, DueOutlook
+from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG, assets_of_job, range_tags
+from ayne_dagster.defs.services import Services
+from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.refresh_policy import RefreshPolicy
+from ayne_dagster.domain.release_years import release_year_of
+from ayne_dagster.domain.run_plans import (
+    DueYear,
+    only_never_fetched,
+    plan_runs,
+    quota_without,
+    used_up,
+)
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FEATURES, TRAINED_MODEL
+from ayne_dagster.settings import load_settings
+from ayne_dagster.settings.freshness import AutomationSettings
+from ayne_dagster.storage.fetch_queries import FetchQueries
+from ayne_dagster.storage.warehouse import WarehouseBusy
+
+_LOOKING = ("daily_update", "weekly_enrichment", "collect", "whole_graph")
+_PRIORITY_TAG = "dagster/priority"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run a schedule wants.
+
+    Attributes:
+        years: Its partitions, neighbours.
+        reason: Why, in words.
+        assets: Only these of the job's assets; None: all.
+        is_last: Whether it lets the other runs of the tick go first.
+    """
+
+    years: Sequence[str]
+    reason: str
+    assets: tuple[str, ...] | None = None
+    is_last: bool = False
+
+
+Choice = Callable[[DueOutlook], list[Wanted] | str]
+"""The runs of a tick, or why there are none, in words."""
+
+
+def schedules() -> dg.Definitions:
+    """All schedules."""
+    when = load_settings().automation
+    return dg.Definitions(
+        schedules=[
+            _schedule("quick_update", when.quick_cron, when, _quick),
+            _schedule("daily_update", when.daily_cron, when, _daily),
+            _schedule("weekly_enrichment", when.weekly_cron, when, _weekly),
+            _schedule("train_model", when.training_cron, when, _training, needs_key=False),
+        ]
+    )
+
+
+def _schedule(
+    job: str, cron: str, automation: AutomationSettings, choose: Choice, *, needs_key: bool = True
+) -> dg.ScheduleDefinition:
+    """A schedule of the job's name, which asks `choose` what to run."""
+
+    @dg.schedule(
+        cron_schedule=cron,
+        job_name=job,
+        name=job,
+        execution_timezone=automation.timezone,
+        default_status=(
+            dg.DefaultScheduleStatus.RUNNING
+            if automation.is_on
+            else dg.DefaultScheduleStatus.STOPPED
+        ),
+        description=getdoc(choose),
+    )
+    def tick(
+        context: dg.ScheduleEvaluationContext,
+        queries: dg.ResourceParam[FetchQueries],
+        services: dg.ResourceParam[Services],
+        policy: dg.ResourceParam[RefreshPolicy],
+    ) -> dg.SkipReason | list[dg.RunRequest]:
+        if needs_key and not services.has_tmdb_key:
+            return dg.SkipReason(NO_KEY)
+        try:
+            wanted = choose(DueOutlook.look(context.instance, queries, services, policy))
+        except WarehouseBusy as error:
+            return dg.SkipReason(f"the warehouse could not be read: {error}")
+        if isinstance(wanted, str):
+            return dg.SkipReason(wanted)
+        at = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M%z}"
+        return [_request(job, at, one) for one in wanted]
+
+    return tick
+
+
+def _request(job: str, at: str, wanted: Wanted) -> dg.RunRequest:
+    """The same tick evaluated twice gives the same key, and so one run."""
+    return dg.RunRequest(
+        run_key=f"{job}:{at}:{wanted.years[0]}..{wanted.years[-1]}",
+        asset_selection=[dg.AssetKey(name) for name in wanted.assets] if wanted.assets else None,
+        tags={
+            **range_tags(wanted.years),
+            KIND_TAG: "schedule",
+            REASON_TAG: wanted.reason,
+            **({_PRIORITY_TAG: "-1"} if wanted.is_last else {}),
+        },
+    )
+
+
+def _quick(outlook: DueOutlook) -> list[Wanted] | str:
+    """Read the popular and trending lists and fetch their films that were never fetched.
+
+    Whatever year they are of. Walks no year and refreshes nothing.
+    """
+    if reason := _why_not(outlook, ("quick_update", *_LOOKING)):
+        return reason
+    listed = {
+        release_year_of(film["release_date"], outlook.keys)
+        for film in outlook.queries.listed_films()
+    }
+    new = only_never_fetched(outlook.due, listed.difference(outlook.recent))
+    return [
+        Wanted(outlook.recent, "the popular and trending lists, new films of recent years"),
+        *_refreshing(outlook, new, "new films of the lists"),
+    ]
+
+
+def _daily(outlook: DueOutlook) -> list[Wanted] | str:
+    """Read all five lists, walk last, this and the coming years, fetch what is due in every year.
+
+    As far as the day's quota goes.
+    """
+    if reason := _why_not(outlook, _LOOKING):
+        return reason
+    recent = [d for d in outlook.due if d.release_year in outlook.recent]
+    others = [d for d in outlook.due if d.release_year not in outlook.recent]
+    return [
+        Wanted(outlook.recent, "lists, discover, everything due in recent years"),
+        *_refreshing(outlook, others, "due", before=recent),
+    ]
+
+
+def _weekly(outlook: DueOutlook) -> list[Wanted] | str:
+    """Fetch everything that is due in every year; flags, features, this year's model, forecasts.
+
+    The model is trained also in a week in which nothing came due.
+    """
+    if outlook.is_empty:
+        return NOTHING_COLLECTED
+    this_year = outlook.this_year
+    if run := outlook.open_run(("weekly_enrichment", "whole_graph"), [this_year]):
+        return f"under way: {run.words}"
+    collecting = tuple(
+        name
+        for name in assets_of_job("weekly_enrichment")
+        if name == FEATURES.name
+        or name in assets_of_job("refresh")
+        or name == DISCOVERED_MOVIES.name
+    )
+    wanted, model = [], Wanted([this_year], "this year's model and forecasts", is_last=True)
+    for plan in plan_runs(outlook.due, outlook.keys, outlook.quota_left, outlook.fetched_now):
+        if this_year in plan.years:
+            model = Wanted(plan.years, f"due: {plan.reason}; {model.reason}", is_last=True)
+        else:
+            wanted.append(Wanted(plan.years, f"due: {plan.reason}", collecting))
+    return [*wanted, model]
+
+
+def _training(outlook: DueOutlook) -> list[Wanted] | str:
+    """Train this year's model anew, with what the weekly enrichment's other runs have stored.
+
+    With this year's features and forecasts. Sends no request.
+    """
+    if outlook.is_empty:
+        return NOTHING_COLLECTED
+    for run in outlook.runs:
+        if TRAINED_MODEL.name in run.assets and outlook.this_year in run.years:
+            return f"under way: {run.words}"
+    return [Wanted([outlook.this_year], "this year's model")]
+
+
+def _why_not(outlook: DueOutlook, jobs: Sequence[str]) -> str | None:
+    """Why nothing at all is to be asked now; None: there is no reason."""
+    if outlook.quota_left.get(Source.TMDB) == 0:
+        return used_up(Source.TMDB, outlook.now)
+    if run := outlook.open_run(jobs, outlook.recent):
+        return f"under way: {run.words}"
+    return None
+
+
+def _refreshing(
+    outlook: DueOutlook, due: list[DueYear], what: str, before: Sequence[DueYear] = ()
+) -> list[Wanted]:
+    """The fewest runs that fetch these films and look for no other, after what comes before."""
+    left = quota_without(outlook.quota_left, before)
+    return [
+        Wanted(plan.years, f"{what}: {plan.reason}", assets_of_job("refresh"))
+        for plan in plan_runs(due, outlook.keys, left, outlook.fetched_now)
+    ]
