@@ -130,7 +130,8 @@ def test_forced_films_are_asked_for_due_or_not_in_a_run_for_each_block_of_years(
 ):
     said(invoke, "collect", "--start-year", str(THIS_YEAR - 2), "--end-year", str(THIS_YEAR))
     films = Warehouse(project / "ayne.duckdb").rows(
-        "SELECT min(tmdb_id) AS tmdb_id FROM main.tmdb_details WHERE imdb_id IS NOT NULL "
+        "SELECT min(tmdb_id) AS tmdb_id FROM main.tmdb_details "
+        "WHERE imdb_id IN (SELECT imdb_id FROM main.omdb_ratings) "
         f"AND release_year IN ('{THIS_YEAR - 2}', '{THIS_YEAR}') GROUP BY release_year"
     )
     before = served(sandbox)
