@@ -27,13 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--runs", type=int, default=7, help=f"interleaved runs per figure, {LEAST_RUNS} or more"
     )
+    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
+    for module in modules.values():
+        if hasattr(module, "add_options"):
+            module.add_options(parser)
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in NAMES]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
     if options.runs < LEAST_RUNS:
         parser.error(f"a median of fewer than {LEAST_RUNS} runs says nothing here")
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
     if options.list:
         for name, module in modules.items():
             print(f"{name}: {module.GOAL}")
@@ -41,7 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     reports: list[Report] = []
     for name in options.names or NAMES:
-        report = modules[name].measure(options.runs)
+        module = modules[name]
+        # A benchmark with options of its own is given them.
+        own = (options,) if hasattr(module, "add_options") else ()
+        report = module.measure(options.runs, *own)
         reports.append(report)
         if not options.json:
             print_report(report, console)

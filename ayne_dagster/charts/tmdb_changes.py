@@ -23,7 +23,7 @@ def plot_tmdb_changes(figures_per_day: pd.DataFrame) -> bytes:
     days = np.asarray(date2num(pd.to_datetime(figures_per_day["changed_on"]).to_numpy()), float)
     films = figures_per_day["films_known"].to_numpy(float)
     lacking = np.setdiff1d(np.arange(days.min(), days.max()), days)
-    words = f"{films.sum():,.0f} known films named on {len(days):,} days"
+    words = f"Known films were named {films.sum():,.0f} times on {len(days):,} days"
     if len(lacking):
         words += f", {len(lacking):,} days between were not read"
     figure, (axes,) = theme.new_figure(words, height=3.2)

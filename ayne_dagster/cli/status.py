@@ -71,7 +71,7 @@ def _feed_read_up_to(collection: Collection) -> datetime | None:
 
 def _due(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Per source: how many films are due now, how many more within a week."""
-    from ayne_dagster.storage.status_queries import DUE_NOW, DUE_SOON
+    from ayne_dagster.domain.collection_figures import DUE_NOW, DUE_SOON
 
     found = {(row["figure"], row["part"]): row["value"] for row in figures}
     return [
@@ -157,7 +157,7 @@ def _show(report: dict[str, Any], demos: list[Path]) -> None:
 
 
 def _show_films(report: dict[str, Any]) -> None:
-    from ayne_dagster.storage.status_queries import ALL, DUE_NOW, DUE_SOON, FILMS
+    from ayne_dagster.domain.collection_figures import ALL, DUE_NOW, DUE_SOON, FILMS
 
     known = next(row["value"] for row in report["films"] if row["figure"] == FILMS)
     screen = console()

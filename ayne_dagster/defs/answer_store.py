@@ -7,7 +7,7 @@ answers are kept (`storage/response_archive.py`) and asked for (`refreshes.py`).
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -171,7 +171,8 @@ class AnswerStore:
             states,
             source=source,
             contract=contract,
-            gone_after=timedelta(days=self.policy.gone_after_days),
+            gone_after=self.policy.state_rules.gone_after,
+            cycle_after=self.policy.state_rules.cycle_after,
             now=self.now,
         )
         stored = refreshed.rows

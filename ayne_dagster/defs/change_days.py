@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 
+from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG
 from ayne_dagster.domain.change_feed import days_to_read
 
 CHANGE_DAY_PARTITIONS = dg.DynamicPartitionsDefinition(name="change_days")
@@ -51,8 +52,8 @@ def contiguous(days: Sequence[date]) -> list[tuple[date, date]]:
 def range_tags(first: date, last: date) -> dict[str, str]:
     """The tags that make a run work on all days of a range."""
     return {
-        "dagster/asset_partition_range_start": first.isoformat(),
-        "dagster/asset_partition_range_end": last.isoformat(),
+        RANGE_START_TAG: first.isoformat(),
+        RANGE_END_TAG: last.isoformat(),
     }
 
 

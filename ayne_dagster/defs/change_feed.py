@@ -17,12 +17,14 @@ from ayne_dagster.defs.change_days import (
     readable_days,
 )
 from ayne_dagster.defs.change_reads import SWITCHED_OFF
+from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.change_feed import FEED_REACHES_BACK_DAYS, days_lost
 from ayne_dagster.domain.tables import TMDB_CHANGES
 from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.change_queries import ChangeQueries
 from ayne_dagster.storage.movie_queries import MovieQueries
+from ayne_dagster.storage.warehouse import WarehouseBusy
 
 JOB = "change_feed"
 _SILENT_FOR = timedelta(hours=1)
@@ -61,7 +63,10 @@ def _sensor(settings: Settings) -> dg.SensorDefinition:
         services: dg.ResourceParam[Services],
         queries: dg.ResourceParam[MovieQueries],
     ) -> dg.SensorResult:
-        return request_days(context.instance, services, ChangeQueries(queries.warehouse))
+        try:
+            return request_days(context.instance, services, ChangeQueries(queries.warehouse))
+        except WarehouseBusy as error:
+            return _nothing(f"the warehouse could not be read: {error}")
 
     return read_change_feed
 
@@ -94,7 +99,11 @@ def request_days(
         run_requests=[
             dg.RunRequest(
                 run_key=f"{first}..{last}, attempt {attempt}",
-                tags={**range_tags(first, last), "ayne/kind": "sensor"},
+                tags={
+                    **range_tags(first, last),
+                    KIND_TAG: "sensor",
+                    REASON_TAG: f"change feed: {(last - first).days + 1} days not read",
+                },
             )
             for first, last in contiguous(days)
         ]

@@ -90,7 +90,11 @@ def why_it_failed(events: Iterable[Any]) -> str:
             if (error := _error_of(event)) is not None:
                 return root_of(error)
             words = event.message or "unknown reason"
-            return of_the_process[-1] if of_the_process and _FROM_OUTSIDE in words else words
+            if of_the_process and _FROM_OUTSIDE in words:
+                # What follows is advice about memory, whatever has killed it.
+                said = of_the_process[-1]
+                return said[said.index(_OF_THE_PROCESS) :].split(" This ")[0]
+            return words
     return "unknown reason"
 
 

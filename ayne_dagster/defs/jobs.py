@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from ayne_dagster.domain.tables import (
+    COLLECTION_STATS,
     DISCOVERED_MOVIES,
     FEATURES,
     FORECASTS,
@@ -25,6 +26,7 @@ _LOOKING = (MOVIE_LISTS.name, DISCOVERED_MOVIES.name)
 _REFRESHING = (TMDB_DETAILS.name, OMDB_RATINGS.name, FROZEN_FLAGS.name)
 _COLLECTING = (*_LOOKING, *_REFRESHING)
 _MODELLING = (FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
+_MEASURING = (COLLECTION_STATS.name,)
 _BULK = (TMDB_IDS.name, IMDB_RATINGS.name)
 
 
@@ -54,13 +56,13 @@ JOBS = (
     ),
     Job(
         "daily_update",
-        _COLLECTING,
+        (*_COLLECTING, *_MEASURING),
         "All five lists, discover for last, this and the coming years, every due film within the "
         "day's budget, flags.",
     ),
     Job(
         "weekly_enrichment",
-        (*_COLLECTING, *_MODELLING),
+        (*_COLLECTING, *_MEASURING, *_MODELLING),
         "Everything that is due in every year, flags, features, this year's model, forecasts.",
     ),
     Job(
@@ -75,7 +77,7 @@ JOBS = (
     ),
     Job(
         "collect",
-        _COLLECTING,
+        (*_COLLECTING, *_MEASURING),
         "Discover films, fetch what is due, flag: the first five assets.",
     ),
     Job(
@@ -85,7 +87,7 @@ JOBS = (
     ),
     Job(
         "whole_graph",
-        (*_COLLECTING, *_MODELLING),
+        (*_COLLECTING, *_MEASURING, *_MODELLING),
         "Everything from the lists to the forecasts.",
     ),
     Job(

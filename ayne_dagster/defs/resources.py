@@ -45,7 +45,8 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
             path,
             wait_seconds=settings.database.wait_seconds,
             connection_config=tuple(connection_config.items()),
-        )
+        ),
+        rules=refresh_policy(settings).state_rules,
     )
     pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
     services, policy = Services(settings, now, journal=pages), refresh_policy(settings)

@@ -29,6 +29,7 @@ from ayne_dagster.domain.run_plans import (
 )
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FEATURES, TRAINED_MODEL
 from ayne_dagster.settings import load_settings
+from ayne_dagster.settings.freshness import AutomationSettings
 from ayne_dagster.storage.fetch_queries import FetchQueries
 from ayne_dagster.storage.warehouse import WarehouseBusy
 
@@ -62,19 +63,18 @@ def schedules() -> dg.Definitions:
     when = load_settings().automation
     return dg.Definitions(
         schedules=[
-            _schedule("quick_update", when.quick_cron, _quick),
-            _schedule("daily_update", when.daily_cron, _daily),
-            _schedule("weekly_enrichment", when.weekly_cron, _weekly),
-            _schedule("train_model", when.training_cron, _training, needs_key=False),
+            _schedule("quick_update", when.quick_cron, when, _quick),
+            _schedule("daily_update", when.daily_cron, when, _daily),
+            _schedule("weekly_enrichment", when.weekly_cron, when, _weekly),
+            _schedule("train_model", when.training_cron, when, _training, needs_key=False),
         ]
     )
 
 
 def _schedule(
-    job: str, cron: str, choose: Choice, *, needs_key: bool = True
+    job: str, cron: str, automation: AutomationSettings, choose: Choice, *, needs_key: bool = True
 ) -> dg.ScheduleDefinition:
     """A schedule of the job's name, which asks `choose` what to run."""
-    automation = load_settings().automation
 
     @dg.schedule(
         cron_schedule=cron,

@@ -1,4 +1,4 @@
-"""What all table assets have in common: name, partitions, metadata, all read off the contract.
+"""What all table assets have in common: name, partitions, metadata, freshness.
 
 Lives here: keyword arguments of `@dg.asset`. Not here: what an asset does (`assets/`).
 """
@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from ayne_dagster.charts.column_schema import column_schema
+from ayne_dagster.defs.freshness import freshness_policy
 from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.domain.tables.contract import TableContract
 
@@ -29,6 +30,7 @@ def table_asset(
         "kinds": kinds,
         "description": f"**{contract.title}.** {description}\n\nOne row is {contract.grain}.",
         "owners": ["team:ayne"],
+        "freshness_policy": freshness_policy(contract.name),
         "metadata": {
             "dagster/column_schema": column_schema(contract),
             "write mode": contract.write_mode.value,

@@ -6,7 +6,7 @@ freezing (`freezing.py`) and the questions to the warehouse that fill the frames
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 
 from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
+from ayne_dagster.domain.refresh_states import StateRules
 from ayne_dagster.domain.tables.derived import AGE_BANDS
 
 UNRELEASED, NEW, YOUNG, SETTLING, OLD, UNDATED_BAND = AGE_BANDS
@@ -99,6 +100,11 @@ class RefreshPolicy:
         """How long an answer about a film of an age band stays fresh, spread aside."""
         days = self.interval_days[source][band]
         return min(days, self.box_office_days[band]) if source is Source.OMDB else days
+
+    @property
+    def state_rules(self) -> StateRules:
+        """The numbers by which an answer is counted."""
+        return StateRules(timedelta(days=self.gone_after_days), timedelta(days=self.cycle_days))
 
     def believes(self, feed: ChangeFeed | None, now: datetime) -> bool:
         """Whether a change feed may keep films from being asked for."""

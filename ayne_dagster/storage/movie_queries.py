@@ -6,7 +6,7 @@ Lives here: SQL that reads. Not here: what is due (`due_queries.py`) and writes
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.refresh_states import StateRules
 from ayne_dagster.domain.tables import ASSET_TABLES, REFRESH_STATE
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.storage.film_plans import RATINGS_TO_REHOME, RATINGS_WITHOUT_FILM
@@ -28,9 +29,11 @@ class MovieQueries:
 
     Attributes:
         warehouse: Where.
+        rules: How states are summed up, where only their history is there.
     """
 
     warehouse: Warehouse
+    rules: StateRules = field(default_factory=StateRules)
 
     def stored_rows(
         self, contract: TableContract, keys: Iterable[Any]
@@ -203,7 +206,7 @@ class MovieQueries:
             if not lacks_states(stored):
                 yield connection, table_sources(self.warehouse, stored)
                 return
-        rebuild_refresh_state(self.warehouse)
+        rebuild_refresh_state(self.warehouse, self.rules)
         with self.warehouse.reading() as connection:
             stored = stored_tables(connection, self.warehouse.schema)
             yield connection, table_sources(self.warehouse, stored)

@@ -12,6 +12,16 @@ from typing import Any
 import numpy as np
 
 from ayne_dagster.domain.change_feed import ChangeFeed
+from ayne_dagster.domain.collection_figures import (
+    ALL,
+    DUE_NOW,
+    DUE_SOON,
+    FILMS,
+    FROZEN,
+    FULLY_REFRESHED,
+    WITH_DETAILS,
+    WITH_RATINGS,
+)
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import BAND_ENDS, OLD, UNDATED_BAND, RefreshPolicy
 from ayne_dagster.domain.tables.derived import AGE_BANDS
@@ -25,11 +35,6 @@ from ayne_dagster.storage.due_films import (
 from ayne_dagster.storage.due_queries import DueQueries
 
 SOON = timedelta(days=7)
-ALL = "all"
-"""The part of a figure that is not divided."""
-FILMS, WITH_DETAILS, WITH_RATINGS = "films", "with details", "with ratings"
-FULLY_REFRESHED, FROZEN = "fully refreshed", "frozen"
-DUE_NOW, DUE_SOON = "due now", "due in 7 days"
 KEPT_BACK = "kept back by the change feed"
 
 _BAND = " ".join(

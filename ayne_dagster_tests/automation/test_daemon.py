@@ -3,11 +3,13 @@ and every run are processes of their own.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
@@ -25,14 +27,29 @@ FIRST_YEAR = THIS_YEAR - 6
 NEVER = "0 0 29 2 *"
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 FILM = "/3/movie/{id}"
+REFRESHING = {"tmdb_details", "omdb_ratings", "frozen_flags"}
 
 
 @dataclass
-class Platform:
-    """A world and the daemon that keeps it fresh."""
+class Filled:
+    """A world in which everything was fetched once, on a sandbox whose clock stands still."""
 
     world: World
-    daemon: Daemon
+
+    @contextmanager
+    def daemon(self, **variables: str) -> Iterator[Daemon]:
+        """A daemon on an instance of its own, with every schedule and sensor switched on."""
+        given = {
+            "AUTOMATION__IS_ON": "true",
+            "AUTOMATION__QUICK_CRON": NEVER,
+            "AUTOMATION__DAILY_CRON": NEVER,
+            "AUTOMATION__WEEKLY_CRON": NEVER,
+            "AUTOMATION__TRAINING_CRON": NEVER,
+            **variables,
+        }
+        home = self.world.folder / f"home_{len(list(self.world.folder.glob('home_*')))}"
+        with running_daemon(home, self.world.variables(given)) as daemon:
+            yield daemon
 
     def due(self, source: Source) -> dict[str, int]:
         """Films due now by release year, asked film by film."""
@@ -41,13 +58,6 @@ class Platform:
         queries, keys = resources["queries"], release_year_partitions().get_partition_keys()
         films = queries.due(source, keys, self.world.sandbox.now(), resources["policy"])
         return films.groupby("release_year").size().to_dict()
-
-    def skipped(self, words: str) -> InstigatorTick | None:
-        """The newest tick, if it was skipped with a reason that has these words."""
-        tick = next(iter(self.daemon.ticks("refresh_due")), None)
-        if tick is not None:
-            assert tick.status is not TickStatus.FAILURE, tick.error
-        return tick if tick and words in (tick.skip_reason or "") else None
 
     def asked(self) -> dict[str, int]:
         """Requests by endpoint since the statistics were reset."""
@@ -60,11 +70,7 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A filled world with its daemon; the daily update comes at the first minute after 45 s."""
-    folder = tmp_path_factory.mktemp("automation")
-    # The daemon's own clock is this machine's: only what the platform calls now can be moved.
-    daily_at = datetime.now(UTC) + timedelta(seconds=45 + 59)
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     config = SandboxConfig(
         films=90,
         seed=5,
@@ -78,50 +84,42 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         clock_speed=0,
     )
     with running_sandbox(config) as sandbox:
-        world = World(
-            folder,
-            sandbox,
-            {
-                "CLOCK_URL": sandbox.clock_url,
-                "CHANGES__IS_ENABLED": "false",
-                "AUTOMATION__IS_ON": "true",
-                "AUTOMATION__REFRESH_DUE_SECONDS": "1",
-                "AUTOMATION__DAILY_CRON": f"{daily_at.minute} {daily_at.hour} * * *",
-                "AUTOMATION__QUICK_CRON": NEVER,
-                "AUTOMATION__WEEKLY_CRON": NEVER,
-                "AUTOMATION__TRAINING_CRON": NEVER,
-            },
-        )
-        with running_daemon(folder / "home", world.variables({})) as daemon:
-            world.run("collect", (str(FIRST_YEAR), "undated"), instance=daemon.instance)
-            yield Platform(world, daemon)
+        overrides = {"CLOCK_URL": sandbox.clock_url, "CHANGES__IS_ENABLED": "false"}
+        world = World(tmp_path_factory.mktemp("automation"), sandbox, overrides)
+        world.run("collect", (str(FIRST_YEAR), "undated"))
+        yield Filled(world)
 
 
 @pytest.mark.slow
 def test_when_days_pass_exactly_the_due_years_are_asked_for_and_no_film_twice(
-    platform: Platform,
+    filled: Filled,
 ) -> None:
-    daemon, sandbox = platform.daemon, platform.world.sandbox
-    tick = daemon.wait_for("a tick", lambda: platform.skipped("nothing is due; next: "), 60)
+    with filled.daemon(AUTOMATION__REFRESH_DUE_SECONDS="1") as daemon:
+        check_refresh_due(filled, daemon)
+
+
+def check_refresh_due(filled: Filled, daemon: Daemon) -> None:
+    sandbox = filled.world.sandbox
+    tick = daemon.wait_for("a tick", lambda: _skipped(daemon, "nothing is due; next: "), 60)
     assert tick.skip_reason is not None
-    assert not platform.due(Source.TMDB), tick.skip_reason
+    assert not filled.due(Source.TMDB), tick.skip_reason
     sandbox.reset_stats()
     # New films are asked for every 5 days and older ones every 15, 30 or 90: a tenth more or less.
     now = sandbox.advance(timedelta(days=6))
-    due = {source: platform.due(source) for source in Source}
+    due = {source: filled.due(source) for source in Source}
     years = {*due[Source.TMDB], *due[Source.OMDB]}
     keys = release_year_partitions().get_partition_keys()
     assert years
     assert not years.issuperset(str(year) for year in range(FIRST_YEAR, THIS_YEAR + 1))
 
     daemon.wait_for("the runs that were due", lambda: _ended(daemon, "refresh"), 60)
-    tick = daemon.wait_for("nothing due again", lambda: platform.skipped("nothing is due"), 30)
+    tick = daemon.wait_for("nothing due again", lambda: _skipped(daemon, "nothing is due"), 30)
     assert sorted(
         (run.tags[RANGE[0]], run.tags[RANGE[1]]) for run in daemon.runs("refresh")
     ) == sorted((block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys))
     assert {run.status for run in daemon.runs("refresh")} == {dg.DagsterRunStatus.SUCCESS}
     assert {run.tags["ayne/kind"] for run in daemon.runs("refresh")} == {"sensor"}
-    asked = platform.asked()
+    asked = filled.asked()
     assert asked[FILM] == sum(due[Source.TMDB].values())
     # Exactly these films were asked for, each once, and nothing else was: no list, no discover.
     assert sum(asked.values()) == sum(count for found in due.values() for count in found.values())
@@ -130,24 +128,73 @@ def test_when_days_pass_exactly_the_due_years_are_asked_for_and_no_film_twice(
     assert next_at > now
     before = len(daemon.runs("refresh"))
     sandbox.advance(next_at - now - timedelta(minutes=1))
-    assert not platform.due(Source.TMDB)
-    assert not platform.due(Source.OMDB)
+    assert not filled.due(Source.TMDB)
+    assert not filled.due(Source.OMDB)
     sandbox.advance(timedelta(minutes=2))
-    assert platform.due(Source.TMDB) or platform.due(Source.OMDB)
+    assert filled.due(Source.TMDB) or filled.due(Source.OMDB)
     daemon.wait_for("the run named ahead", lambda: len(daemon.runs("refresh")) > before, 30)
 
 
 @pytest.mark.slow
-def test_the_daily_update_comes_at_its_time_and_reads_lists_and_recent_years(
-    platform: Platform,
+def test_the_daily_update_reads_recent_years_and_fetches_what_is_due_in_the_others(
+    filled: Filled,
 ) -> None:
-    daemon, now = platform.daemon, platform.world.sandbox.now()
-    (run,) = daemon.wait_for("the daily update", lambda: _ended(daemon, "daily_update"), 120)
-    assert run.status is dg.DagsterRunStatus.SUCCESS
-    assert (run.tags[RANGE[0]], run.tags[RANGE[1]]) == (str(now.year - 1), "undated")
-    assert run.tags["ayne/kind"] == "schedule"
-    asked = platform.asked()
+    # The sensor looks once, when the daemon starts, and then no more.
+    every_minute = {"AUTOMATION__DAILY_CRON": "* * * * *"}
+    with filled.daemon(AUTOMATION__REFRESH_DUE_SECONDS="36000", **every_minute) as daemon:
+        daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"), 120)
+        daemon.wait_for("no run", lambda: all(run.is_finished for run in _runs(daemon)), 120)
+        sandbox, earlier = filled.world.sandbox, {run.run_id for run in _runs(daemon)}
+        sandbox.reset_stats()
+        now = sandbox.advance(timedelta(days=88))
+        due = {source: filled.due(source) for source in Source}
+        years = {*due[Source.TMDB], *due[Source.OMDB]}
+        recent = {str(now.year - 1 + ahead) for ahead in range(5)} | {"undated"}
+        assert years & recent
+        assert years - recent
+
+        def requested() -> list[dg.DagsterRun] | None:
+            runs = [run for run in _runs(daemon) if run.run_id not in earlier]
+            return runs if runs and all(run.is_finished for run in runs) else None
+
+        runs = daemon.wait_for("the daily update", requested, 180)
+    by_years = {(run.tags[RANGE[0]], run.tags[RANGE[1]]): run for run in runs}
+    keys = release_year_partitions().get_partition_keys()
+    others = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years - recent), keys)]
+    assert sorted(by_years) == sorted([(str(now.year - 1), "undated"), *others])
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    assert {run.tags["ayne/kind"] for run in runs} == {"schedule"}
+    for block in others:
+        selection = by_years[block].asset_selection
+        assert {key.to_user_string() for key in selection or ()} == REFRESHING
+    # Films found only today come on top of those that were due.
+    asked = filled.asked()
     assert {"/3/movie/popular", "/3/discover/movie"} <= asked.keys()
+    assert not filled.due(Source.TMDB)
+    assert _answers_per_film(filled.world, now) == 1
+
+
+def _runs(daemon: Daemon) -> list[dg.DagsterRun]:
+    return daemon.runs("daily_update")
+
+
+def _answers_per_film(world: World, since: datetime) -> int:
+    """The most answers one source gave for one film since then."""
+    with duckdb.connect(str(world.database), read_only=True) as warehouse:
+        (most,) = warehouse.execute(
+            "SELECT max(answers) FROM (SELECT count(*) AS answers FROM refresh_history "
+            "WHERE fetched_at >= $since GROUP BY source, tmdb_id)",
+            {"since": since},
+        ).fetchone() or (0,)
+    return most
+
+
+def _skipped(daemon: Daemon, words: str) -> InstigatorTick | None:
+    """The newest tick of `refresh_due`, if it was skipped with a reason that has these words."""
+    tick = next(iter(daemon.ticks("refresh_due")), None)
+    if tick is not None:
+        assert tick.status is not TickStatus.FAILURE, tick.error
+    return tick if tick and words in (tick.skip_reason or "") else None
 
 
 def _ended(daemon: Daemon, job: str) -> list[dg.DagsterRun] | None:

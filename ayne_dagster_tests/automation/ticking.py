@@ -1,4 +1,4 @@
-"""Ticks of sensors and schedules over a small real warehouse and an instance in memory.
+"""Ticks of sensors and schedules over a small real warehouse and an instance of their own.
 
 Lives here: what several tests share. Not here: what is expected (`test_*.py`).
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.test_utils import create_run_for_test
 
 from ayne_dagster.defs.resources import build_resources
@@ -56,7 +57,7 @@ class Ticking:
 
     def sensor(self) -> list[dg.RunRequest] | str:
         """One tick of `refresh_due`: what it requests, or why nothing."""
-        (refresh_due,) = sensors().sensors or ()
+        refresh_due = next(iter(sensors().sensors or ()))
         context = dg.build_sensor_context(instance=self.instance, resources=self.resources())
         assert isinstance(refresh_due, dg.SensorDefinition)
         return _answer(refresh_due(context))
@@ -64,12 +65,16 @@ class Ticking:
     def schedule(self, name: str) -> list[dg.RunRequest] | str:
         """One tick of a schedule: what it requests, or why nothing."""
         by_name = {one.name: one for one in schedules().schedules or ()}
-        context = dg.build_schedule_context(
-            instance=self.instance, resources=self.resources(), scheduled_execution_time=self.now
-        )
         tick = by_name[name]
         assert isinstance(tick, dg.ScheduleDefinition)
-        return _answer(tick(context))
+        with dg.build_schedule_context(
+            instance_ref=InstanceRef.from_dir(str(self.folder)),
+            resources=self.resources(),
+            scheduled_execution_time=self.now,
+        ) as context:
+            # It would open one with files of its own, which takes longer than all the rest.
+            context._instance = self.instance
+            return _answer(tick(context))
 
     def run(
         self,

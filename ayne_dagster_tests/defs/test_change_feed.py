@@ -39,7 +39,6 @@ def read(
     last: date,
     *,
     force: bool = False,
-    **overrides: str,
 ) -> Run:
     """Run the job over days, as the sensor would at noon."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -50,7 +49,6 @@ def read(
         instance=instance,
         config={"tmdb_changes": {"force": force}},
         at=NOON,
-        **overrides,
     )
 
 
@@ -165,8 +163,8 @@ def test_a_used_up_day_of_tmdb_leaves_the_rest_for_later(
     world: World, instance: dg.DagsterInstance
 ):
     folder = str(world.folder / "ledger.sqlite")
-    quota = {"TMDB__DAILY_QUOTA": "2", "REQUEST_LEDGER": folder}
-    run = read(world, instance, back(4), back(1), **quota)
+    world.overrides.update(TMDB__DAILY_QUOTA="2", REQUEST_LEDGER=folder)
+    run = read(world, instance, back(4), back(1))
     assert run.success, run.failure_words()
     assert days_stored(world) == [back(4), back(3)]
     assert green(instance) == {back(4).isoformat(), back(3).isoformat()}
@@ -175,7 +173,8 @@ def test_a_used_up_day_of_tmdb_leaves_the_rest_for_later(
 
 def test_switched_off_nothing_is_asked(world: World, instance: dg.DagsterInstance):
     served = requests_served(world.sandbox)
-    run = read(world, instance, back(2), back(1), CHANGES__IS_ENABLED="false")
+    world.overrides["CHANGES__IS_ENABLED"] = "false"
+    run = read(world, instance, back(2), back(1))
     assert run.success
     assert requests_served(world.sandbox) == served
     assert not green(instance)
@@ -190,7 +189,8 @@ def test_lost_days_are_told_and_old_days_leave(world: World, instance: dg.Dagste
             ("change_days", "$1, now(), 9, 1, 1"),
         ):
             world.execute(f"INSERT INTO {table} VALUES ({columns})", back(days))
-    run = read(world, instance, back(13), back(1), CHANGES__KEEP_DAYS="30")
+    world.overrides["CHANGES__KEEP_DAYS"] = "30"
+    run = read(world, instance, back(13), back(1))
     assert days_stored(world)[0] == back(20)
     oldest = "SELECT min(changed_on) FROM "
     assert world.value(f"{oldest} tmdb_changes") == back(20)

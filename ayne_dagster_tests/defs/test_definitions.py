@@ -25,10 +25,12 @@ GROUPS = {
     "forecasts": "modelling",
     "tmdb_ids": "discovery",
     "imdb_ratings": "collection",
+    "collection_stats": "freshness",
     "tmdb_changes": "freshness",
 }
 BULK = {"tmdb_ids", "imdb_ratings"}
 FEED = {"tmdb_changes"}
+STATS = {"collection_stats"}
 READS = {
     "movie_lists": set(),
     "discovered_movies": {"movie_lists"},
@@ -40,6 +42,7 @@ READS = {
     "forecasts": {"trained_model", "features"},
     "tmdb_ids": set(),
     "imdb_ratings": {"tmdb_details"},
+    "collection_stats": {"frozen_flags"},
     "tmdb_changes": set(),
 }
 EVERY_ASSET = pytest.mark.parametrize("table", ASSET_TABLES, ids=lambda table: table.name)
@@ -148,10 +151,10 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
 @pytest.mark.parametrize(
     ("job", "assets"),
     [
-        ("collect", set(list(GROUPS)[:5])),
+        ("collect", {*list(GROUPS)[:5], *STATS}),
         ("quick_update", set(list(GROUPS)[:5])),
-        ("daily_update", set(list(GROUPS)[:5])),
-        ("weekly_enrichment", set(GROUPS) - BULK),
+        ("daily_update", {*list(GROUPS)[:5], *STATS}),
+        ("weekly_enrichment", set(GROUPS) - BULK - FEED),
         ("refresh", {"tmdb_details", "omdb_ratings", "frozen_flags"}),
         ("train_model", {"features", "trained_model", "forecasts"}),
         ("model", {"features", "trained_model", "forecasts"}),

@@ -24,7 +24,6 @@ NOON = datetime.combine(datetime.now(UTC).date(), time(12), UTC)
 LAST_ANSWER = 2
 """Days after NOON on which every film was asked for last, before anything changed."""
 OLD_YEARS = (str(FIRST_YEAR), str(FIRST_YEAR + 1))
-OFF = {"CHANGES__IS_ENABLED": "false"}
 
 
 class Life:
@@ -54,9 +53,9 @@ class Life:
         assert run.success, run.failure_words()
         assert run.figures("tmdb_changes")["days read"] == days
 
-    def refresh(self, day: int, *, force: bool = False, **overrides: str) -> None:
+    def refresh(self, day: int, *, is_feed_on: bool = True) -> None:
         """Ask for the films that are due."""
-        _refresh(self.world, day, force=force, **overrides)
+        _refresh(self.world, day, is_feed_on=is_feed_on)
 
     def asked_on(self, film: int) -> list[int]:
         """Days on which TMDB was asked for a film."""
@@ -81,7 +80,7 @@ def _set_clock(sandbox: RunningSandbox, day: int) -> None:
     sandbox.advance(NOON + timedelta(days=day) - sandbox.now())
 
 
-def _refresh(world: World, day: int, *, force: bool = False, **overrides: str) -> None:
+def _refresh(world: World, day: int, *, force: bool = False, is_feed_on: bool = True) -> None:
     _set_clock(world.sandbox, day)
     assets = ["tmdb_details", "omdb_ratings"]
     run = world.run(
@@ -90,7 +89,7 @@ def _refresh(world: World, day: int, *, force: bool = False, **overrides: str) -
         assets=[*assets, "frozen_flags"],
         config={asset: {"force": force} for asset in assets},
         at=NOON + timedelta(days=day),
-        **overrides,
+        CHANGES__IS_ENABLED=str(is_feed_on),
     )
     assert run.success, run.failure_words()
 
@@ -153,10 +152,10 @@ def test_without_the_feed_the_re_verification_unfreezes_it(life: Life):
     """150 days, and each film's own tenth more or less."""
     life.change_film(3)
     for day in (17, LAST_ANSWER + 134):
-        life.refresh(day, **OFF)
+        life.refresh(day, is_feed_on=False)
         assert life.asked_on(life.edited) == [0, LAST_ANSWER]
         assert life.is_frozen(life.edited)
-    life.refresh(LAST_ANSWER + 166, **OFF)
+    life.refresh(LAST_ANSWER + 166, is_feed_on=False)
     assert life.asked_on(life.edited) == [0, LAST_ANSWER, LAST_ANSWER + 166]
     assert not life.is_frozen(life.edited)
     assert life.is_frozen(life.quiet), "verified, and nothing but its votes had moved"

@@ -1,5 +1,6 @@
 """Options of a run: what a job chooses, what a run config says, what is refused."""
 
+import re
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from ayne_dagster.defs.job_options import (
 from ayne_dagster.defs.jobs import JOB_NAMES
 from ayne_dagster.domain.release_years import UnknownReleaseYear
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
+from ayne_dagster_tests.conftest import PROJECT
 
 EVERYTHING = RunOptions(
     categories=[Category.popular, Category.upcoming],
@@ -128,3 +130,15 @@ def test_years_keep_the_order_of_the_run_and_may_not_leave_it():
     assert RunOptions(years=["undated", "1999"]).years_among(keys) == ["1999", "undated"]
     with pytest.raises(UnknownReleaseYear, match=r"asks for 2001, and this run has .* 1998 to"):
         RunOptions(years=["1999", "2001"]).years_among(keys)
+
+
+def test_the_page_of_jobs_names_every_job_and_option_and_what_jobs_choose():
+    page = (PROJECT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", page, re.MULTILINE))
+    assert set(rows) == {*JOB_NAMES, *RunOptions.model_fields}
+    for job, chosen in CHOICES.items():
+        for option in chosen:
+            assert f"`{job}`: " in rows[option], (job, option)
+    for option, described in RunOptions.model_fields.items():
+        if described.default is not None:
+            assert rows[option].startswith(str(described.default).lower()), option

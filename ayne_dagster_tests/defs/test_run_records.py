@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster._utils import get_run_crash_explanation
 from filelock import FileLock
 
 from ayne_dagster.defs.dead_runs import GONE, end_dead_runs, in_process_executor
@@ -130,7 +131,8 @@ def leave_behind(home: Path, run_id: str, host: str | None = None) -> None:
     live.folder.mkdir(exist_ok=True)
     path = live.folder / f"{live.host}--{run_id}.lock"
     path.touch()
-    os.utime(path, (time.time() - 60,) * 2)
+    long_ago = time.time() - 60
+    os.utime(path, (long_ago, long_ago))
 
 
 def row(queries: RunQueries, run_id: str) -> dict[str, Any]:
@@ -201,6 +203,19 @@ def test_the_kind_is_who_started_the_run(
     found = row(queries, made.run_id)
     assert (found["kind"], found["release_years"]) == (kind, years)
     assert (found["error"], found["seconds"]) == ("no such partition", None)
+
+
+def test_a_run_whose_code_server_saw_it_die_says_what_the_code_server_saw(
+    instance: dg.DagsterInstance, queries: RunQueries
+):
+    run_id = begin(instance)
+    begun = instance.get_run_by_id(run_id)
+    assert begun is not None
+    words = get_run_crash_explanation(f"Run execution process for {run_id}", -9)
+    instance.report_engine_event(words, begun, cls=dg.DagsterInstance)
+    instance.report_run_failed(begun)
+    record_run(instance, run_id, queries.warehouse)
+    assert row(queries, run_id)["error"].endswith("was terminated by signal 9 (SIGKILL).")
 
 
 def test_a_run_that_was_interrupted_says_so(instance: dg.DagsterInstance, queries: RunQueries):
@@ -305,7 +320,9 @@ def test_the_sensor_of_a_status_writes_the_row_of_its_run(
     sensor.evaluate_tick(first)
     run_id = run(instance)
     ticked = sensor.evaluate_tick(_context(instance, queries, cursor=first.cursor))
-    assert [one.dagster_run.run_id for one in ticked.dagster_run_reactions] == [run_id]
+    assert [
+        one.dagster_run and one.dagster_run.run_id for one in ticked.dagster_run_reactions or ()
+    ] == [run_id]
     assert [one["run_id"] for one in queries.last_runs()] == [run_id]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ayne_dagster.defs.job_options import RunOptions, Walk
-from ayne_dagster.domain.tables import ASSET_TABLES, IMDB_RATINGS, TMDB_IDS
+from ayne_dagster.domain.tables import ASSET_TABLES, IMDB_RATINGS, TMDB_CHANGES, TMDB_IDS
 from ayne_dagster_tests.defs.world import (
     PLANTED_OMDB_KEY,
     PLANTED_TMDB_KEY,
@@ -21,8 +21,9 @@ from ayne_dagster_tests.defs.world import (
 
 Populated = tuple[World, Run]
 PAST = str(THIS_YEAR - 2)
-GRAPH_TABLES = [table for table in ASSET_TABLES if table not in (TMDB_IDS, IMDB_RATINGS)]
-"""Whole files have a job of their own (`test_bulk_files.py`)."""
+OF_OTHER_JOBS = (TMDB_IDS, IMDB_RATINGS, TMDB_CHANGES)
+GRAPH_TABLES = [table for table in ASSET_TABLES if table not in OF_OTHER_JOBS]
+"""Whole files and the change feed have jobs of their own."""
 
 
 def offered(world: World) -> dict:

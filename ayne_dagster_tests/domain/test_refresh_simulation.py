@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ class World:
             return
         answered = days_since(self.films["tmdb_answered_at"], START - timedelta(hours=START.hour))
         days = np.array(sorted(read))
-        names = self.changes[days] & (days[:, None] >= np.floor(-answered))
+        names: Any = self.changes[days] & (days[:, None] >= np.floor(-answered))
         at = pd.DatetimeIndex([read[day] for day in days.tolist()])
         first = pd.Series(at[names.argmax(axis=0)], index=self.films.index)
         self.films["named_at"] = first.where(names.any(axis=0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import product
 from typing import Any
 
 import duckdb
@@ -311,3 +312,35 @@ def test_a_film_is_due_from_the_second_both_rules_say(source: Source) -> None:
     }  # fmt: skip
     due = same_answer(rows_of_films(films, set(films)), source, NOW, policy)
     assert 100 < due < 900
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        ChangeFeed(midnight(70), midnight(0)),
+        pytest.param(ChangeFeed(midnight(300), midnight(4)), marks=pytest.mark.slow),
+        pytest.param(None, marks=pytest.mark.slow),
+    ],
+)
+def test_both_rules_agree_on_every_case_of_the_change_feed(feed: ChangeFeed | None) -> None:
+    """Chance leaves cases out: named before, on and after the day of the answer, often, late."""
+    cases = product(
+        [10, 100, 300, 900],
+        [0.3, 1, 3, 7, 14, 20, 70, 100, 150],
+        [[], [-1], [0], [1], [-1, -2], [-30, -2]],
+        [True, False],
+        ["row", "unchanged", "not_found", "unusable"],
+    )
+    films = {}
+    for number, (age, days, offsets, is_frozen, outcome) in enumerate(cases, start=1):
+        at = NOW - timedelta(days=days)
+        seen = 3_600_000 * (number % 3) * 20
+        films[number] = {
+            "is_discovered": True, "is_detailed": True, "year": "2001", "other_year": "2001",
+            "release_date": NOW.date() - timedelta(days=age), "popularity": 1.0,
+            "imdb_number": None, "asked_number": 1, "has_same_id": True, "is_frozen": is_frozen,
+            "first_seen_at": at, "last_seen_at": at, "changed_at": at, "omdb": None,
+            "tmdb": {"answered_at": at, "outcome": outcome},
+            "named": [("answered", back, seen) for back in offsets],
+        }  # fmt: skip
+    assert same_answer(rows_of_films(films, set()), Source.TMDB, NOW, RefreshPolicy(), feed) > 200

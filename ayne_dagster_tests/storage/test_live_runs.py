@@ -32,8 +32,9 @@ def holding(folder: Path, run_id: str) -> Iterator[subprocess.Popen[str]]:
 
 def settle(folder: Path) -> None:
     """Make the lock files older than one that is just being made."""
+    long_ago = time.time() - 60
     for path in folder.iterdir():
-        os.utime(path, (time.time() - 60,) * 2)
+        os.utime(path, (long_ago, long_ago))
 
 
 def test_a_run_is_left_behind_when_its_process_was_killed_and_not_before(tmp_path: Path):

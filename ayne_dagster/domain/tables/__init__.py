@@ -45,6 +45,7 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     TMDB_IDS,
     IMDB_RATINGS,
     TMDB_CHANGES,
+    COLLECTION_STATS,
 )
 """The tables that are assets of the same name, in the order of the graph."""
 

@@ -1,0 +1,162 @@
+"""What the schedules ask for at their time; by the platform's clock it is 1 June 2024."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from ayne_dagster.defs.schedules import schedules
+from ayne_dagster.defs.sensors import sensors
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES, MOVIE_LISTS, TMDB_DETAILS
+from ayne_dagster_tests.automation.ticking import Ticking, ranges
+from ayne_dagster_tests.storage.film_rows import detailed, discovered, row_of
+
+RECENT = ("2023", "undated")
+REFRESHING = {"tmdb_details", "omdb_ratings", "frozen_flags"}
+
+
+def assets(request: dg.RunRequest) -> set[str] | None:
+    """The assets a run is limited to; None: all of its job."""
+    if request.asset_selection is None:
+        return None
+    return {key.to_user_string() for key in request.asset_selection}
+
+
+def by_range(requests: list[dg.RunRequest] | str) -> dict[tuple[str, str], dg.RunRequest]:
+    assert not isinstance(requests, str), requests
+    return {ranges([request])[0]: request for request in requests}
+
+
+def test_the_daily_update_is_one_run_over_recent_years_and_few_over_what_else_is_due(
+    stocked: Ticking,
+) -> None:
+    assert ranges(stocked.schedule("daily_update")) == [RECENT]
+    stocked.put(
+        DISCOVERED_MOVIES,
+        *(discovered(number, year) for number, year in ((11, "1999"), (12, "2000"), (13, "2010"))),
+        discovered(14, "2024"),
+    )
+    requests = by_range(stocked.schedule("daily_update"))
+    assert sorted(requests) == [("1999", "2000"), ("2010", "2010"), RECENT]
+    assert assets(requests[RECENT]) is None
+    assert assets(requests["1999", "2000"]) == REFRESHING
+    assert requests["1999", "2000"].tags["ayne/reason"] == "due: 2 films at TMDB"
+    assert {request.tags["ayne/kind"] for request in requests.values()} == {"schedule"}
+
+
+def test_the_quick_update_adds_only_years_of_listed_films_that_were_never_fetched(
+    stocked: Ticking,
+) -> None:
+    stocked.put(
+        MOVIE_LISTS,
+        *(
+            row_of(MOVIE_LISTS, list_name="popular", tmdb_id=number, release_date=date(year, 5, 1))
+            for number, year in ((3, 2001), (21, 2002), (22, 2024))
+        ),
+    )
+    # Due in 1999, but on no list; of 2001 all were fetched.
+    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"), discovered(21, "2002"))
+    requests = by_range(stocked.schedule("quick_update"))
+    assert sorted(requests) == [("2002", "2002"), RECENT]
+    assert assets(requests["2002", "2002"]) == REFRESHING
+
+
+def test_the_weekly_enrichment_serves_every_due_year_and_trains_this_year_whatever_is_due(
+    stocked: Ticking,
+) -> None:
+    requests = by_range(stocked.schedule("weekly_enrichment"))
+    assert list(requests) == [("2024", "2024")]
+    assert assets(requests["2024", "2024"]) is None
+    stocked.put(DISCOVERED_MOVIES, *(discovered(n, y) for n, y in ((11, "1999"), (12, "2023"))))
+    requests = by_range(stocked.schedule("weekly_enrichment"))
+    assert list(requests) == [("1999", "1999"), ("2023", "2023"), ("2024", "2024")]
+    assert assets(requests["1999", "1999"]) == {*REFRESHING, "discovered_movies", "features"}
+    # This year's neighbours share its run: it is the one that trains, and the last of them.
+    stocked.put(DISCOVERED_MOVIES, discovered(13, "2024"))
+    requests = by_range(stocked.schedule("weekly_enrichment"))
+    assert list(requests) == [("1999", "1999"), ("2023", "2024")]
+    assert assets(requests["2023", "2024"]) is None
+    assert requests["2023", "2024"].tags["dagster/priority"] == "-1"
+
+
+def test_the_training_is_this_year_alone(stocked: Ticking) -> None:
+    assert ranges(stocked.schedule("train_model")) == [("2024", "2024")]
+    run_id = stocked.run("weekly_enrichment", ("2020", "2026"))
+    assert stocked.schedule("train_model") == (
+        f"under way: weekly_enrichment over 2020-2026 ({run_id[:8]})"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["quick_update", "daily_update", "weekly_enrichment", "train_model"]
+)
+def test_the_same_tick_twice_asks_once_and_the_next_one_again(stocked: Ticking, name: str) -> None:
+    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"))
+    keys = []
+    for _ in range(2):
+        requests = stocked.schedule(name)
+        assert not isinstance(requests, str)
+        keys.append([request.run_key for request in requests])
+    assert keys[0] == keys[1]
+    assert len(set(keys[0])) == len(keys[0])
+    stocked.days_pass(0.25)
+    requests = stocked.schedule(name)
+    assert not isinstance(requests, str)
+    assert not set(keys[0]) & {request.run_key for request in requests}
+
+
+@pytest.mark.parametrize(
+    ("name", "running", "is_superseded"),
+    [
+        ("quick_update", "daily_update", True),
+        ("quick_update", "quick_update", True),
+        ("quick_update", "refresh", False),
+        ("daily_update", "weekly_enrichment", True),
+        ("daily_update", "quick_update", False),
+        ("weekly_enrichment", "weekly_enrichment", True),
+        ("weekly_enrichment", "daily_update", False),
+    ],
+)
+def test_what_a_run_under_way_does_already_is_not_asked_for_again(
+    stocked: Ticking, name: str, running: str, *, is_superseded: bool
+) -> None:
+    stocked.run(running, ("2020", "undated"))
+    answer = stocked.schedule(name)
+    if is_superseded:
+        assert isinstance(answer, str)
+        assert answer.startswith(f"under way: {running} over 2020-undated (")
+    else:
+        assert not isinstance(answer, str)
+
+
+def test_no_key_no_quota_and_an_empty_warehouse_are_said(ticking: Ticking) -> None:
+    empty = "nothing is collected yet"
+    for name in ("weekly_enrichment", "train_model"):
+        reason = ticking.schedule(name)
+        assert isinstance(reason, str)
+        assert reason.startswith(empty)
+    # The daily update is how a collection begins.
+    assert ranges(ticking.schedule("daily_update")) == [RECENT]
+    ticking.put(TMDB_DETAILS, detailed(1))
+    ticking.overrides = {"tmdb": {"api_key": None}}
+    for name in ("quick_update", "daily_update", "weekly_enrichment"):
+        reason = ticking.schedule(name)
+        assert isinstance(reason, str)
+        assert reason.startswith("TMDB__API_KEY is not set")
+    # Training sends no request.
+    assert ranges(ticking.schedule("train_model")) == [("2024", "2024")]
+
+
+def test_schedules_and_sensors_rest_until_they_are_switched_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTOMATION__TIMEZONE", "Europe/Zurich")
+    monkeypatch.setenv("AUTOMATION__DAILY_CRON", "30 4 * * *")
+    for is_on, word in (("false", "STOPPED"), ("true", "RUNNING")):
+        monkeypatch.setenv("AUTOMATION__IS_ON", is_on)
+        made = [*(schedules().schedules or ()), *(sensors().sensors or ())]
+        assert {one.default_status.value for one in made} == {word}
+    by_name = {one.name: one for one in schedules().schedules or ()}
+    daily = by_name["daily_update"]
+    assert isinstance(daily, dg.ScheduleDefinition)
+    assert (daily.cron_schedule, daily.execution_timezone) == ("30 4 * * *", "Europe/Zurich")
