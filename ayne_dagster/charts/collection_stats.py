@@ -139,7 +139,8 @@ def _draw_runs(axes: "Axes", now: dict[tuple[str, str], float]) -> None:
         seconds = now.get((SECONDS, job))
         mean = "" if seconds is None else f", {seconds:,.1f} s" if seconds < 100 else (
             f", {seconds / 60:,.0f} min")  # fmt: skip
-        words.append(f"{now[RUNS, job]:,.0f} runs{mean}")
+        count = now[RUNS, job]
+        words.append(f"{count:,.0f} {'run' if count == 1 else 'runs'}{mean}")
     axes.bar_label(bars, words, label_type="edge", padding=4, fontsize=theme.TEXT_POINTS - 1,
                    color=theme.INK)  # fmt: skip
     axes.set_xlim(0, 165)
