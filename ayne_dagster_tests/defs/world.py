@@ -161,7 +161,7 @@ class World:
                 .execute_in_process(
                     instance=used,
                     run_config={
-                        **run_config_of(job, options),
+                        **(run_config_of(job, options) if options is not None else {}),
                         "ops": {
                             asset: {"config": given} for asset, given in (config or {}).items()
                         },
