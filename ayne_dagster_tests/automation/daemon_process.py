@@ -41,7 +41,7 @@ class Daemon:
         """Runs of a job, the newest first."""
         return list(self.instance.get_runs(dg.RunsFilter(job_name=job)))
 
-    def wait_for(self, what: str, look: Callable[[], T | None], seconds: float = 60) -> T:
+    def wait_for(self, what: str, look: Callable[[], T | None], seconds: float = 240) -> T:
         """Look until there is something, and for no longer than that."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -100,7 +100,7 @@ def test_when_days_pass_exactly_the_due_years_are_asked_for_and_no_film_twice(
 
 def check_refresh_due(filled: Filled, daemon: Daemon) -> None:
     sandbox = filled.world.sandbox
-    tick = daemon.wait_for("a tick", lambda: _skipped(daemon, "nothing is due; next: "), 60)
+    tick = daemon.wait_for("a tick", lambda: _skipped(daemon, "nothing is due; next: "))
     assert tick.skip_reason is not None
     assert not filled.due(Source.TMDB), tick.skip_reason
     sandbox.reset_stats()
@@ -112,8 +112,8 @@ def check_refresh_due(filled: Filled, daemon: Daemon) -> None:
     assert years
     assert not years.issuperset(str(year) for year in range(FIRST_YEAR, THIS_YEAR + 1))
 
-    daemon.wait_for("the runs that were due", lambda: _ended(daemon, "refresh"), 60)
-    tick = daemon.wait_for("nothing due again", lambda: _skipped(daemon, "nothing is due"), 30)
+    daemon.wait_for("the runs that were due", lambda: _ended(daemon, "refresh"))
+    tick = daemon.wait_for("nothing due again", lambda: _skipped(daemon, "nothing is due"))
     assert sorted(
         (run.tags[RANGE[0]], run.tags[RANGE[1]]) for run in daemon.runs("refresh")
     ) == sorted((block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys))
@@ -132,7 +132,7 @@ def check_refresh_due(filled: Filled, daemon: Daemon) -> None:
     assert not filled.due(Source.OMDB)
     sandbox.advance(timedelta(minutes=2))
     assert filled.due(Source.TMDB) or filled.due(Source.OMDB)
-    daemon.wait_for("the run named ahead", lambda: len(daemon.runs("refresh")) > before, 30)
+    daemon.wait_for("the run named ahead", lambda: len(daemon.runs("refresh")) > before)
 
 
 @pytest.mark.slow
@@ -142,8 +142,8 @@ def test_the_daily_update_reads_recent_years_and_fetches_what_is_due_in_the_othe
     # The sensor looks once, when the daemon starts, and then no more.
     every_minute = {"AUTOMATION__DAILY_CRON": "* * * * *"}
     with filled.daemon(AUTOMATION__REFRESH_DUE_SECONDS="36000", **every_minute) as daemon:
-        daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"), 120)
-        daemon.wait_for("no run", lambda: all(run.is_finished for run in _runs(daemon)), 120)
+        daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"))
+        daemon.wait_for("no run", lambda: all(run.is_finished for run in _runs(daemon)))
         sandbox, earlier = filled.world.sandbox, {run.run_id for run in _runs(daemon)}
         sandbox.reset_stats()
         now = sandbox.advance(timedelta(days=88))
@@ -157,7 +157,7 @@ def test_the_daily_update_reads_recent_years_and_fetches_what_is_due_in_the_othe
             runs = [run for run in _runs(daemon) if run.run_id not in earlier]
             return runs if runs and all(run.is_finished for run in runs) else None
 
-        runs = daemon.wait_for("the daily update", requested, 180)
+        runs = daemon.wait_for("the daily update", requested)
     by_years = {(run.tags[RANGE[0]], run.tags[RANGE[1]]): run for run in runs}
     keys = release_year_partitions().get_partition_keys()
     others = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years - recent), keys)]
