@@ -236,16 +236,12 @@ def mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def snippet(library: str) -> str:
+def run_snippet(library: str, number: int = 0) -> dict[str, Any]:
+    """What the names of a snippet are after it has run; the number-th that imports the library."""
     blocks = FENCE.findall((DOCS / "analysts.md").read_text(encoding="utf-8"))
-    return next(
-        block for kind, block in blocks if kind == "python" and f"import {library}" in block
-    )
-
-
-def run_snippet(library: str) -> dict[str, Any]:
+    found = [code for kind, code in blocks if kind == "python" and f"import {library}" in code]
     names: dict[str, Any] = {}
-    exec(compile(snippet(library), "docs/analysts.md", "exec"), names)
+    exec(compile(found[number], "docs/analysts.md", "exec"), names)
     return names
 
 

@@ -1,8 +1,8 @@
 """Benchmarks: each module measures one thing against its stated goal.
 
 Lives here: the list of benchmarks. `python -m benchmarks --list` shows it. Each module has a
-docstring, a `GOAL` in words and `measure(runs)`, which returns a `Report` (`reporting.py`); one with options
-of its own has `add_options(parser)` and `measure(runs, options)`.
+docstring, a `GOAL` in words and `measure(runs)`, which returns a `Report` (`reporting.py`); one
+with options of its own has `add_options(parser)` and `measure(runs, options)`.
 """
 
 NAMES = (
@@ -12,6 +12,7 @@ NAMES = (
     "faults",
     "crash",
     "quota",
+    "backfill",
     "backfills",
     "scale",
     "freshness",

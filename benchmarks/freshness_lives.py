@@ -198,13 +198,15 @@ class _Life:
         of = self.films
         is_changed = self.unseen[source].taken(asked, int((now - self.world.start).total_seconds()))
         is_new = np.isnat(of[f"{source}_answered_at"][asked])
+        ids: list[str | None] = of["imdb_id"][asked].tolist()
         states, known = self.states[source], self.world.films["has_ratings"].to_numpy()
-        for film, is_change in zip(asked.tolist(), (is_changed | is_new).tolist(), strict=True):
+        is_news = (is_changed | is_new).tolist()
+        for film, imdb_id, is_change in zip(asked.tolist(), ids, is_news, strict=True):
             is_row = source is Source.TMDB or known[film]
             outcome = FetchOutcome.ROW if is_row else FetchOutcome.NOT_FOUND
             states[film] = state = next_state(
                 states[film],
-                AnswerSeen(source, film, of["imdb_id"][film], now, outcome, is_change),
+                AnswerSeen(source, film, imdb_id, now, outcome, is_change),
                 self.rules,
             )
             of[f"{source}_outcome"][film] = outcome

@@ -59,11 +59,11 @@ def plot_growth(stats: pd.DataFrame) -> bytes:
         bars = growth.barh(
             names, [now.get((name, ALL), 0) for name in names], color=[GROWTH[n] for n in names]
         )
-        _label_bars(growth, bars, "{:,.0f}")
+        _label_bars(growth, bars)
         theme.label_axes(growth, x="films")
     names = list(reversed(AGE_BANDS))
     bars = bands.barh(names, [now.get((FILMS, name), 0) for name in names], color=theme.BLUE)
-    _label_bars(bands, bars, "{:,.0f}")
+    _label_bars(bands, bars)
     theme.label_axes(bands, x="films by age since release")
     return theme.to_png(figure)
 
@@ -88,9 +88,7 @@ def plot_work(stats: pd.DataFrame) -> bytes:
         (-0.2, DUE_NOW, theme.ORANGE), (0.2, DUE_SOON, theme.SKY)
     ):  # fmt: skip
         values = [now.get((name, source.value), 0) for source in Source]
-        _label_bars(
-            due, due.barh(places + shift, values, 0.38, color=colour, label=name), "{:,.0f}"
-        )
+        _label_bars(due, due.barh(places + shift, values, 0.38, color=colour, label=name))
     due.set_yticks(places, ["TMDB", "OMDb"])
     due.set_ylim(len(Source) - 0.4, -0.6)
     theme.label_axes(due, x="films")
@@ -141,7 +139,8 @@ def _draw_runs(axes: "Axes", now: dict[tuple[str, str], float]) -> None:
         seconds = now.get((SECONDS, job))
         mean = "" if seconds is None else f", {seconds:,.1f} s" if seconds < 100 else (
             f", {seconds / 60:,.0f} min")  # fmt: skip
-        words.append(f"{now[RUNS, job]:,.0f} runs{mean}")
+        count = now[RUNS, job]
+        words.append(f"{count:,.0f} {'run' if count == 1 else 'runs'}{mean}")
     axes.bar_label(bars, words, label_type="edge", padding=4, fontsize=theme.TEXT_POINTS - 1,
                    color=theme.INK)  # fmt: skip
     axes.set_xlim(0, 165)
@@ -150,12 +149,9 @@ def _draw_runs(axes: "Axes", now: dict[tuple[str, str], float]) -> None:
     theme.label_axes(axes, x="runs of 30 days that succeeded")
 
 
-def _label_bars(axes: "Axes", bars: "BarContainer", words: str) -> None:
+def _label_bars(axes: "Axes", bars: "BarContainer") -> None:
     """Each bar's value at its end, with room for it."""
-    axes.bar_label(
-        bars, [words.format(value) for value in bars.datavalues], padding=4,
-        fontsize=theme.TEXT_POINTS - 1, color=theme.INK,
-    )  # fmt: skip
+    axes.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize=theme.TEXT_POINTS - 1, color=theme.INK)
     axes.margins(x=0.2)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5)

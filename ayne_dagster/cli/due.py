@@ -232,5 +232,5 @@ def _nothing_due(sources: Sequence[dict[str, Any]]) -> str:
         if one["next_due_at"] is not None
     ]
     if not coming:
-        return "Nothing is due: no film is known there. `ayne collect` discovers films."
+        return "Nothing is due, nothing comes due as things stand. `ayne collect` discovers films."
     return f"Nothing is due. Next: {', '.join(coming)}."

@@ -94,14 +94,14 @@ def _refuse_nonsense(contract: "TableContract", extract: "Extract") -> None:
     Raises:
         click.UsageError: An option asks for what the table does not have, or for nothing.
     """
-    name, years = contract.name, (extract.first_year, extract.last_year)
-    if contract.year_column is None and any(years):
+    name, start, end = contract.name, extract.first_year, extract.last_year
+    if contract.year_column is None and (start or end):
         raise click.UsageError(f"{name} has no release years; leave --start and --end out")
     if extract.films and "tmdb_id" not in contract.column_names:
         raise click.UsageError(f"{name} has no films; leave --film out")
     if (extract.since or extract.until) and contract.mirror_month_of is None:
         raise click.UsageError(f"{name} is no journal; leave --since and --until out")
-    if all(years) and years[0] > years[1]:
-        raise click.UsageError(f"the first year {years[0]} is after the last year {years[1]}")
+    if start and end and start > end:
+        raise click.UsageError(f"the first year {start} is after the last year {end}")
     if extract.since and extract.until and extract.since > extract.until:
         raise click.UsageError(f"the day {extract.since} is after the day {extract.until}")

@@ -138,11 +138,12 @@ def _show(runs: list[dict[str, Any]], skipped: str | None) -> None:
                 [[run["job"], _span(run["partitions"]), *_numbers(run)] for run in runs],
             )
         )  # fmt: skip
+    # Checks look at whole tables: every run finds the same.
+    for words in dict.fromkeys(one for run in runs for one in run.get("failed_checks", ())):
+        click.echo(f"check failed: {words}")
     for run in runs:
-        for words in run.get("failed_checks", ()):
-            click.echo(f"check failed: {words}")
         if run["error"]:
-            click.echo(f"failed: {run['error']}")
+            click.echo(f"{run['job']} over {_span(run['partitions'])} failed: {run['error']}")
     if skipped is not None:
         click.echo(f"Nothing to run: {skipped}")
 

@@ -1,7 +1,7 @@
 """`ayne status`: how the collection stands: films, freshness, what is due, budgets, runs."""
 
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,8 @@ def _runs(collection: Collection, limit: int, *, are_ours: bool) -> dict[str, An
             queries = recorded_runs(instance, collection.resources["fetching"])
     return {
         "runs": queries.last_runs(limit=limit) if limit else [],
-        "run_figures": queries.run_figures(collection.now),
+        # Runs are recorded by this machine's clock, which need not be the platform's.
+        "run_figures": queries.run_figures(datetime.now(UTC)),
     }
 
 

@@ -109,7 +109,7 @@ class ChangeSettings(Section):
         "hold until it has caught up, days.",
     )
     keep_days: int = Field(
-        default=200, ge=30, description="Days of the feed that are kept in `tmdb_changes`."
+        default=200, ge=30, description="How long the feed is kept in `tmdb_changes`, days."
     )
 
 

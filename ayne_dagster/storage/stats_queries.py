@@ -17,10 +17,8 @@ from ayne_dagster.domain.collection_figures import (
     HISTORY_THINNED,
     RUNS,
     SECONDS,
-    SPARED,
     SUCCESS,
 )
-from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.tables import COLLECTION_STATS
 from ayne_dagster.storage.run_queries import RunQueries
@@ -42,13 +40,10 @@ class StatsQueries(StatusQueries):
             policy: The numbers of the rule.
 
         Returns:
-            What `collection_figures` counts; films the change feed spares TMDB; of all runs and of
-            each job the number, the success rate (0-1) and the mean seconds, where any ended; rows
-            of the history.
+            What `collection_figures` counts; of all runs and of each job the number, the success
+            rate (0-1) and the mean seconds, where any ended; rows of the history.
         """
         rows = self.collection_figures(years, now, policy)
-        spared = self.spared_by_feed(years, now, policy)
-        rows.append({"figure": SPARED, "part": Source.TMDB.value, "value": spared})
         names = {RUNS: "runs", SUCCESS: "success_rate", SECONDS: "mean_seconds"}
         rows += [
             {"figure": figure, "part": job["job"], "value": job[name]}

@@ -19,6 +19,7 @@ from ayne_dagster.domain.collection_figures import (
     FILMS,
     FROZEN,
     FULLY_REFRESHED,
+    KEPT_BACK,
     WITH_DETAILS,
     WITH_RATINGS,
 )
@@ -35,7 +36,6 @@ from ayne_dagster.storage.due_films import (
 from ayne_dagster.storage.due_queries import DueQueries
 
 SOON = timedelta(days=7)
-KEPT_BACK = "kept back by the change feed"
 
 _BAND = " ".join(
     [

@@ -9,10 +9,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ayne_dagster.charts.collection_stats import GROWTH, plot_growth, plot_work
 from ayne_dagster.charts.discovered_movies import plot_discovered_movies
 from ayne_dagster.charts.features import plot_features, rank_correlations
 from ayne_dagster.charts.forecasts import plot_forecasts
-from ayne_dagster.charts.frozen_flags import FlagFigures, days_until_due, plot_frozen_flags
+from ayne_dagster.charts.frozen_flags import (
+    FRESHNESS,
+    FlagFigures,
+    days_until_due,
+    plot_freshness_by_year,
+    plot_frozen_flags,
+)
 from ayne_dagster.charts.images import PNG_LIMIT_BYTES, inline_image
 from ayne_dagster.charts.imdb_ratings import plot_imdb_ratings
 from ayne_dagster.charts.movie_lists import plot_movie_lists
@@ -22,6 +29,14 @@ from ayne_dagster.charts.tmdb_changes import plot_tmdb_changes
 from ayne_dagster.charts.tmdb_details import plot_tmdb_details
 from ayne_dagster.charts.tmdb_ids import plot_tmdb_ids
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
+from ayne_dagster.domain.collection_figures import (
+    DUE_NOW,
+    DUE_SOON,
+    FILMS,
+    RUNS,
+    SECONDS,
+    SUCCESS,
+)
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.tables.derived import AGE_BANDS
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
@@ -120,6 +135,25 @@ def changed_days() -> pd.DataFrame:
     return pd.DataFrame({"changed_on": days, "films_named": 9_000, "films_known": known})
 
 
+def measurements() -> pd.DataFrame:
+    """Five days of figures, as `collection_stats` holds them."""
+    figures = [(name, "all") for name in GROWTH] + [(FILMS, band) for band in AGE_BANDS]
+    figures += [(name, source) for name in (DUE_NOW, DUE_SOON) for source in ("tmdb", "omdb")]
+    figures += [(name, job) for name in (RUNS, SUCCESS, SECONDS) for job in ("all", "refresh")]
+    rows = [
+        {"measured_at": day, "figure": figure, "part": part, "value": RNG.integers(0, 900) / 3}
+        for day in pd.date_range(end=NOW, periods=5)
+        for figure, part in figures
+    ]
+    return pd.DataFrame(rows)
+
+
+def years_by_freshness() -> pd.DataFrame:
+    counts = pd.DataFrame(RNG.integers(0, 90, (COUNT, len(FRESHNESS))), columns=list(FRESHNESS))
+    years = [str(1960 + number) for number in range(COUNT)]
+    return counts.assign(release_year=years, films=counts.sum(axis=1))
+
+
 PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFrame]]] = [
     ("movie_lists", plot_movie_lists, lists),
     ("discovered_movies", plot_discovered_movies, films_per_month),
@@ -133,6 +167,9 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("tmdb_ids", plot_tmdb_ids, exported_bands),
     ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
     ("tmdb_changes", plot_tmdb_changes, changed_days),
+    ("growth", plot_growth, measurements),
+    ("work", plot_work, measurements),
+    ("years", lambda f: plot_freshness_by_year(f.to_dict("records")), years_by_freshness),
 ]
 
 

@@ -1,7 +1,7 @@
 """`ayne due`: the films a run would ask for, most urgent first, and the reason for each."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -121,9 +121,13 @@ def test_the_screen_explains_one_film(invoke: Invoke, warehouse: Warehouse):
 
 
 def test_nothing_due_says_what_comes_next(invoke: Invoke, warehouse: Warehouse):
+    ahead = (datetime.now(UTC) - NOW) / timedelta(days=1)
+    put(warehouse, REFRESH_HISTORY, *(asked("omdb", n, -ahead) for n in (2, 3)))
     shown = invoke("due", "--source", "omdb", "--year", "2002")
     assert shown.exit_code == 0
-    assert "Nothing is due: no film is known there" in shown.output
+    assert "nothing comes due as things stand" in shown.output
+    shown = invoke("due", "--source", "omdb")
+    assert "Nothing is due. Next: omdb 20" in shown.output
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,9 @@ def test_wrong_questions_are_refused_in_words(invoke: Invoke, arguments: list[st
     result = invoke("due", *arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
+
+
+def test_nothing_stored_is_nothing_due(invoke: Invoke):
+    shown = invoke("due")
+    assert shown.exit_code == 0, shown.output
+    assert "`ayne collect` discovers films" in shown.output

@@ -173,9 +173,13 @@ def test_status_on_data_counts_rows(invoke: Invoke, database: Path):
     assert said["tables"]["discovered_movies"] == 3
     assert said["database"] == str(database)
     assert {one["source"] for one in said["due"]} == {"tmdb", "omdb"}
+    assert {"figure": "films", "part": "over 365 days", "value": 3} in said["films"]
+    assert (said["run_figures"], said["change_feed_read_up_to"]) == ([], None)
     shown = invoke("status")
     assert shown.exit_code == 0, shown.output
     assert "discovered_movies" in shown.output
+    assert "fully refreshed" in shown.output
+    assert "TMDB's change feed: not read yet" in shown.output
     assert "Nothing collected yet" not in shown.output
 
 

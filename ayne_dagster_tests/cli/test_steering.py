@@ -10,7 +10,7 @@ import dagster as dg
 import httpx
 import pytest
 
-from ayne_dagster.cli.planned_runs import plan_change_feed, plan_schedule
+from ayne_dagster.cli.planned_runs import PlannedRun, plan_change_feed, plan_schedule
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS, REFRESH_HISTORY
 from ayne_dagster.sandbox.config import SANDBOX_TMDB_TOKEN, SandboxConfig
@@ -77,6 +77,12 @@ def ids_of(sandbox: RunningSandbox) -> list[int]:
     return [film["id"] for film in found.json()["results"]]
 
 
+def weekly_runs(**narrowed: Any) -> list[PlannedRun]:
+    found = plan_schedule(collection_at(), "weekly_enrichment", **narrowed)
+    assert not isinstance(found, str), found
+    return found
+
+
 def test_films_that_are_not_due_are_not_asked_for_and_it_says_when_they_are(
     invoke: Invoke, warehouse: Warehouse
 ):
@@ -130,7 +136,8 @@ def test_forced_films_are_asked_for_due_or_not_in_a_run_for_each_block_of_years(
 ):
     said(invoke, "collect", "--start-year", str(THIS_YEAR - 2), "--end-year", str(THIS_YEAR))
     films = Warehouse(project / "ayne.duckdb").rows(
-        "SELECT min(tmdb_id) AS tmdb_id FROM main.tmdb_details WHERE imdb_id IS NOT NULL "
+        "SELECT min(tmdb_id) AS tmdb_id FROM main.tmdb_details "
+        "WHERE imdb_id IN (SELECT imdb_id FROM main.omdb_ratings) "
         f"AND release_year IN ('{THIS_YEAR - 2}', '{THIS_YEAR}') GROUP BY release_year"
     )
     before = served(sandbox)
@@ -177,7 +184,7 @@ def test_a_run_that_fails_is_said_and_the_next_one_is_made_all_the_same(
 
 
 def test_the_runs_of_a_week_are_those_its_schedule_requests(warehouse: Warehouse, planner: None):
-    due, model = plan_schedule(collection_at(), "weekly_enrichment")
+    due, model = weekly_runs()
     assert (due.partitions, model.partitions) == (("2001", "2002"), (str(NOW.year),) * 2)
     assert due.reason == "due: 2 films at TMDB"
     assert due.assets is not None
@@ -186,9 +193,7 @@ def test_the_runs_of_a_week_are_those_its_schedule_requests(warehouse: Warehouse
 
 
 def test_a_plan_is_narrowed_to_years_and_carries_the_options(warehouse: Warehouse, planner: None):
-    [planned] = plan_schedule(
-        collection_at(), "weekly_enrichment", years=["2002"], options={"refresh_limit": 7}
-    )
+    [planned] = weekly_runs(years=["2002"], options={"refresh_limit": 7})
     assert planned.partitions == ("2002", "2002")
     options = planned.run_config["resources"]["options"]["config"]
     assert (options["refresh_limit"], options["years"]) == (7, ["2002"])

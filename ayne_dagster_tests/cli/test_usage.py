@@ -86,6 +86,7 @@ def test_every_expected_error_exists_under_its_name():
     import ayne_dagster.domain.release_years
     import ayne_dagster.sandbox.server
     import ayne_dagster.settings
+    import ayne_dagster.sources.remote_clock
     import ayne_dagster.sources.request_budget
     import ayne_dagster.sources.sqlite_budget
     import ayne_dagster.storage.duckdb_io_manager

@@ -67,7 +67,7 @@ def test_quick_update_fetches_a_new_listed_film_and_walks_nothing(world: World):
     make_walks_old(world)
     run = world.run("quick_update", ONE_YEAR)
     assert requests_of(run) == {"tmdb_details": 1, "omdb_ratings": 1}
-    assert "popular, trending_week" in run.figures("movie_lists")["reason"]
+    assert run.figures("movie_lists")["lists read"] == "popular, trending_week"
     assert run.figures("discovered_movies")["requests"] == 0
     assert world.value("SELECT count(*) FROM discovered_movies WHERE tmdb_id = ?", listed) == 1
     assert listed in films_of(world)
@@ -81,7 +81,7 @@ def test_daily_update_reads_all_lists_and_walks_last_this_and_the_coming_years(w
     make_walks_old(world)
     run = world.run("daily_update", assets=LOOKING)
     assert run.success, run.failure_words()
-    assert run.figures("movie_lists")["reason"].endswith(", ".join(Category))
+    assert run.figures("movie_lists")["lists read"] == ", ".join(Category)
     walked = world.rows(
         "SELECT release_year FROM discovery_walks WHERE walked_at > now() - INTERVAL 1 DAY"
     )
@@ -100,9 +100,11 @@ def test_lists_that_are_not_chosen_stay_as_they_were(world: World):
     assert world.rows(everything, True) != popular
     # Each list has its own clock: only the four that are still old are read now.
     second = world.run("collect", ONE_YEAR, assets=["movie_lists"])
-    assert second.figures("movie_lists")["reason"].endswith(
-        "top_rated, upcoming, now_playing, trending_week"
-    )
+    read = "top_rated, upcoming, now_playing, trending_week"
+    assert second.figures("movie_lists")["lists read"] == read
+    third = world.run("collect", ONE_YEAR, assets=["movie_lists"])
+    assert "fresh until" in third.figures("movie_lists")["reason"]
+    assert "lists read" not in third.figures("movie_lists")
     assert world.value("SELECT count(DISTINCT list_name) FROM movie_lists") == 5
 
 

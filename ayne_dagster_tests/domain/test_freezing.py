@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.freezing import flag_films, is_frozen
-from ayne_dagster.domain.refresh_policy import RefreshPolicy
+from ayne_dagster.domain.refresh_policy import RefreshPolicy, days_by_band
 from ayne_dagster.domain.tables import FROZEN_FLAGS
 from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
 
@@ -179,3 +180,50 @@ def test_a_film_never_fetched_is_due_since_it_is_known_and_says_so():
     assert made["tmdb_due_at"][0] == SEEN
     assert made["omdb_due_at"][1] == NOW - pd.Timedelta(days=2)
     assert made["reason"].str.contains("never fetched, due at once").all()
+
+
+FEED = ChangeFeed(NOW - pd.Timedelta(days=300), NOW)
+NAMED = {"named_at": NOW - pd.Timedelta(days=1)}
+NOT_NAMED = "TMDB every 150 days (its change feed does not name it)"
+AFTER_GAP = "days after its last answer (its change feed names it)"
+
+
+@pytest.mark.parametrize(
+    ("film", "words"),
+    [
+        (released(10, **answered(1)), f"0-60 days: {NOT_NAMED}, OMDb every 5 days"),
+        (
+            released(10, **answered(1), **NAMED),
+            f"0-60 days: TMDB 1 {AFTER_GAP}, OMDb every 5 days",
+        ),
+        (
+            released(2000, **cycles(3, 3), **answered(1), **NAMED),
+            (
+                "frozen: older than 365 days and unchanged in the last 3 refreshes of each "
+                f"source; verified again every 150 days; TMDB 14 {AFTER_GAP}"
+            ),
+        ),
+        (
+            released(10, **answered(1, "unusable")),
+            "0-60 days: TMDB every 5 days, OMDb every 5 days",
+        ),
+    ],
+)
+def test_what_the_change_feed_says_of_a_film_stands_in_its_reason(film: dict[str, Any], words: str):
+    made = flag_films(planned(film), NOW, POLICY, FEED)
+    assert made["reason"][0] == words
+
+
+def test_omdb_asked_for_its_box_office_says_so():
+    money = days_by_band(new=2, young=2, settling=2, old=2, undated=2)
+    policy = RefreshPolicy(box_office_days=money)
+    [reason] = flag_films(planned(released(100, **answered(1))), NOW, policy)["reason"]
+    assert reason == "60-180 days: TMDB every 15 days, OMDb every 2 days (box office)"
+
+
+def test_a_frozen_film_that_is_named_is_due_and_stays_frozen():
+    """Only a change of its stable fields unfreezes it; one that gains votes stays as it is."""
+    frozen = released(2000, is_frozen=True, **cycles(3, 3), **answered(20), **NAMED)
+    [flags_of_it] = flag_films(planned(frozen), NOW, POLICY, FEED).to_dict("records")
+    assert flags_of_it["is_frozen"]
+    assert flags_of_it["tmdb_due_at"] == NAMED["named_at"]

@@ -87,7 +87,8 @@ COLLECTION_STATS = TableContract(
     mirror_month_of="measured_at",
     columns=(
         Column("measured_at", T.TIMESTAMPTZ, "When.", nullable=False),
-        Column("figure", T.VARCHAR, "What was counted: `films`, `due now` …", nullable=False),
+        Column("figure", T.VARCHAR, "What was counted: `films`, `due now` and others.",
+               nullable=False),
         Column("part", T.VARCHAR, "Of which part: a source, an age band, a service; `all`.",
                nullable=False),
         Column("value", T.DOUBLE, "How many.", nullable=False),
