@@ -81,7 +81,7 @@ def plot_work(stats: pd.DataFrame) -> bytes:
         return theme.no_data_yet("measurements")
     now = _newest(stats[stats["measured_at"] == stats["measured_at"].max()])
     waiting = sum(now.get((DUE_NOW, source.value), 0) for source in Source)
-    title = f"{waiting:,.0f} requests are due now"
+    title = f"Requests due now: {waiting:,.0f}"
     figure, (due, runs) = theme.new_figure(title, height=3.4, columns=2)
     places = np.arange(len(Source), dtype=float)
     for shift, name, colour in (
@@ -111,8 +111,8 @@ def _draw_lines(axes: "Axes", stats: pd.DataFrame) -> None:
             line["measured_at"], line["value"], color=colour, linewidth=2,
             marker="o" if is_short else None, markersize=4, label=name,
         )  # fmt: skip
-    days = stats["measured_at"].drop_duplicates().sort_values().reset_index(drop=True)
-    shown = days.iloc[np.unique(np.linspace(0, len(days) - 1, 4).round().astype(int))]
+    days = stats["measured_at"].drop_duplicates().sort_values()
+    shown = pd.date_range(days.iloc[0], days.iloc[-1], periods=min(4, len(days)))
     is_long = days.iloc[-1] - days.iloc[0] > pd.Timedelta(days=300)
     axes.set_xticks(shown, [f"{day:%b %Y}" if is_long else f"{day:%d %b}" for day in shown])
     axes.set_ylim(bottom=0)
