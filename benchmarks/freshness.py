@@ -18,7 +18,7 @@ from rich.progress import Progress
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.tables.derived import AGE_BANDS
 from benchmarks.freshness_figures import Outcome, outcome_of
-from benchmarks.freshness_lives import live
+from benchmarks.freshness_lives import BY_TIME, FIRST_FILL, NAMED, live
 from benchmarks.freshness_picture import draw
 from benchmarks.freshness_strategies import (
     Strategy,
@@ -117,6 +117,7 @@ def measure(runs: int, options: argparse.Namespace) -> Report:
         goals=goals(*(strategies[number] for number in (0, 2, 3))),
         figures=[
             _strategies(strategies),
+            _reasons(strategies[:4]),
             _by_band([strategies[number] for number in (0, 1, 3)]),
             _gaps(of_gaps, strategies),
             _worlds(list(others), of_worlds, strategies),
@@ -221,6 +222,14 @@ def _strategies(outcomes: Sequence[Outcome]) -> Figures:
         for one in outcomes
     ]
     return Figures("strategies", columns, lines)
+
+
+def _reasons(outcomes: Sequence[Outcome]) -> Figures:
+    lines = [
+        (one.name, *(one.reasons.get(why, 0) for why in (FIRST_FILL, NAMED, BY_TIME)))
+        for one in outcomes
+    ]
+    return Figures("what made TMDB's films due", ("", FIRST_FILL, NAMED, BY_TIME), lines)
 
 
 def _by_band(outcomes: Sequence[Outcome]) -> Figures:

@@ -42,6 +42,7 @@ class Outcome:
         name: Of the strategy.
         requests: Films asked for, per source.
         per_day: The same day by day.
+        reasons: Requests to TMDB by what made their film due.
         pages: Pages of the change feed read.
         staleness: Per source.
         overdue: Per source, film-days due for more than a day, after its first fill.
@@ -52,6 +53,7 @@ class Outcome:
     name: str
     requests: dict[Source, int]
     per_day: dict[Source, list[int]]
+    reasons: dict[str, int]
     pages: int
     staleness: dict[Source, Staleness]
     overdue: dict[Source, int]
@@ -71,6 +73,7 @@ def outcome_of(lived: Lived, world: World) -> Outcome:
         name=lived.strategy.name,
         requests={source: sum(fetched[source].requests) for source in Source},
         per_day={source: fetched[source].requests for source in Source},
+        reasons=dict(lived.reasons),
         pages=sum(lived.pages),
         staleness={
             source: staleness(world.changes[source], fetched[source], world.days)

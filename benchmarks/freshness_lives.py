@@ -5,6 +5,7 @@ here: the rule (`domain/refresh_policy.py`, `freezing.py`, `refresh_states.py`),
 (`freshness_world.py`) and what the days come to (`freshness_figures.py`).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -21,6 +22,7 @@ from ayne_dagster.domain.refresh_states import AnswerSeen, StateRules, next_stat
 from benchmarks.freshness_strategies import Strategy
 from benchmarks.freshness_world import Changes, World
 
+FIRST_FILL, NAMED, BY_TIME = "first fill", "named by the feed", "interval or re-verification"
 _FACTS = ("tmdb_id", "release_date", "popularity")
 _NONE = np.datetime64("NaT", "ns")
 _LATE = np.timedelta64(1, "D")
@@ -58,12 +60,14 @@ class Lived:
     Attributes:
         strategy: Which.
         fetched: Per source.
+        reasons: Requests to TMDB by what made their film due.
         pages: Pages of the change feed read on each day.
         frozen: Of each day, films frozen at its end.
     """
 
     strategy: Strategy
     fetched: dict[Source, Fetched]
+    reasons: Counter[str] = field(default_factory=Counter)
     pages: list[int] = field(default_factory=list)
     frozen: list[int] = field(default_factory=list)
 
@@ -129,6 +133,8 @@ class _Life:
         for source in Source:
             self._decide(source, self._undecided(source, day), now, day)
             asked = self._asked(source, now)
+            if source is Source.TMDB:
+                self._note_reasons(asked)
             self._answer(source, asked, now)
             fetched = self.lived.fetched[source]
             fetched.films.append(asked)
@@ -172,6 +178,13 @@ class _Life:
         urgent = self._frame(self._most_urgent(source, due))
         ordered = due_films(urgent, source, now, self.strategy.policy, self.feed)
         return ordered.index.to_numpy()[: self.omdb_quota]
+
+    def _note_reasons(self, asked: _Films) -> None:
+        """Count what made these films due; named since its last answer is so past its interval."""
+        is_new = np.isnat(self.films["tmdb_answered_at"][asked])
+        is_named = ~np.isnat(self.films["named_at"][asked])
+        why = np.where(is_new, FIRST_FILL, np.where(is_named, NAMED, BY_TIME))
+        self.lived.reasons.update(why.tolist())
 
     def _most_urgent(self, source: Source, due: _Films) -> _Films:
         """Due films without those that are certainly beyond the quota: sorting them takes time."""
