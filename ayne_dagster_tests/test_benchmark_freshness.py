@@ -96,18 +96,20 @@ def test_the_newest_hundred_are_asked_every_day_after_one_fill() -> None:
     assert found.per_day[Source.TMDB] == [300] + [100] * 5
 
 
-def test_a_change_waits_for_the_first_answer_after_it() -> None:
-    """Before the first answer nothing is stale; what nobody asks for waits until the end."""
+def test_what_is_stored_is_stale_from_the_first_change_to_the_next_answer() -> None:
+    """Before the first answer nothing is stale; what nobody asks for is until the end."""
     day = DAY_SECONDS
     changes = Changes(
-        film=np.array([0, 0, 0, 1, 2]),
-        second=np.array([0, 2 * day, 4 * day, 2 * day, 2 * day]),
-        band=np.array([0, 0, 0, 4, 4]),
+        film=np.array([0, 0, 0, 1, 1, 2]),
+        second=np.array([0, 2 * day, 4 * day, 2 * day, 5 * day, 2 * day]),
+        band=np.array([0, 0, 0, 4, 4, 4]),
     )
     fetched = Fetched(films=[np.array([1, 0]), np.array([0])], seconds=[day, 3 * day])
     found = staleness(changes, fetched, days=10)
-    # Film 0: brought after one day; never, six days; film 1: never, eight; film 2 was never stored.
-    assert found.changes == 3
+    # Film 0: brought after one day; never, six days; film 1: never, eight, and its second change
+    # makes no new period; film 2 was never stored.
+    assert (found.periods, found.changes) == (3, 4)
+    assert found.mean_days_by_change == pytest.approx((1 + 6 + 8 + 5) / 4)
     assert found.mean_days == pytest.approx((1 + 6 + 8) / 3)
     assert found.mean_days_by_band == {"unreleased": 3.5, "over 365 days": 8.0}
 

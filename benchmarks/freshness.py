@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,10 +38,11 @@ GOAL = (
 CATALOGUE = Path(__file__).resolve().parents[1] / ".." / "shared" / "catalogue"
 DAYS = 400
 OMDB_QUOTA = 1_000
-HOUR = 3.0
-"""When the strategies run, hours after midnight UTC: as `daily_update` does."""
-START = date(2025, 9, 1)
-"""The latest first of a month from which films of every age band exist on each of 400 days."""
+HOUR = 0.5
+"""When the strategies run, hours after midnight UTC: a day of the feed can be read at 0:15, and
+`refresh_due` asks for what it names within minutes."""
+START = date(2026, 11, 20)
+"""The day of the other figures of this project; the catalogue's last film is of that autumn."""
 SEED = 7
 GAPS = ((1, 1, 1, 1), (1, 3, 7, 7), (2, 5, 7, 7), (1, 3, 7, 30), (2, 7, 14, 30), (5, 15, 30, 90))
 MOST_OF_WEEKLY = 0.08
@@ -111,7 +112,7 @@ def measure(runs: int, options: argparse.Namespace) -> Report:
     return Report(
         name="freshness",
         setting=f"{len(films):,} films, {options.days} days from {START}, one run a day at "
-        f"{HOUR:g}:00 UTC, OMDb {OMDB_QUOTA:,} a day; seeded: counts, no times",
+        f"{timedelta(hours=HOUR)} UTC, OMDb {OMDB_QUOTA:,} a day; seeded: counts, no times",
         baseline="",
         rows=(),
         goals=goals(*(strategies[number] for number in (0, 2, 3))),
@@ -127,15 +128,15 @@ def measure(runs: int, options: argparse.Namespace) -> Report:
 
 
 OTHER_WORLDS = {
-    "days from 2025-01-01: more films unreleased": {"start": date(2025, 1, 1)},
-    "days from 2026-11-01: none unreleased": {"start": date(2026, 11, 1)},
+    "days from 2025-09-01: 419 films of the last year and to come": {"start": date(2025, 9, 1)},
+    "days from 2026-06-01: 200 films of the last year": {"start": date(2026, 6, 1)},
     "the feed names as many films again, needlessly": {"needless_names": 1.0},
-    "runs at 0:30": {"hour": 0.5},
+    "runs at 3:00": {"hour": 3.0},
 }
 NOTES = (
     (
-        "staleness: from each change of a stored stable field to the answer that brings it; what "
-        "no answer brought counts until the end"
+        "staleness: from the first change that what is stored lacks to the answer that brings it; "
+        "by change: from each single change; what no answer brought counts until the end"
     ),
     (
         "overdue: film-days due for more than a day by the strategy's own rule, after the day its "
@@ -186,11 +187,14 @@ def goals(mine: Outcome, weekly: Outcome, bands: Outcome) -> list[Goal]:
             found.append(
                 Goal(f"{words}: {share:.1%} of {other.name}, goal <= {most:.0%}", share <= most)
             )
-    stale, theirs = (one.staleness[Source.TMDB].mean_days for one in (mine, bands))
+    stale, theirs = (one.staleness[Source.TMDB] for one in (mine, bands))
+    share = theirs.mean_days / stale.mean_days
+    by_change = theirs.mean_days_by_change / stale.mean_days_by_change
     found.append(
         Goal(
-            f"staleness {stale:.2f} d, 1/{theirs / stale:.1f} of {bands.name}, goal <= 1/20",
-            stale <= theirs * MOST_OF_STALENESS,
+            f"staleness {stale.mean_days:.2f} d, 1/{share:.1f} of {bands.name} (1/{by_change:.1f} "
+            "counted by single change), goal <= 1/20",
+            stale.mean_days <= theirs.mean_days * MOST_OF_STALENESS,
         )
     )
     late = sum(mine.overdue.values())
@@ -202,7 +206,8 @@ def _strategies(outcomes: Sequence[Outcome]) -> Figures:
     weekly = outcomes[2].requests[Source.TMDB]
     columns = (
         "strategy", "TMDB films", "feed pages", "of (a)", "with pages", "OMDb",
-        "stale, mean d", "95 %, d", "OMDb stale, d", "overdue TMDB", "overdue OMDb", "frozen",
+        "stale, mean d", "95 %, d", "by change, d", "OMDb stale, d",
+        "overdue TMDB", "overdue OMDb", "frozen",
     )  # fmt: skip
     lines = [
         (
@@ -214,6 +219,7 @@ def _strategies(outcomes: Sequence[Outcome]) -> Figures:
             one.requests[Source.OMDB],
             one.staleness[Source.TMDB].mean_days,
             one.staleness[Source.TMDB].p95_days,
+            one.staleness[Source.TMDB].mean_days_by_change,
             one.staleness[Source.OMDB].mean_days,
             one.overdue[Source.TMDB],
             one.overdue[Source.OMDB],
@@ -265,12 +271,15 @@ def _worlds(
     return Figures("ours in other worlds", _SHORT, lines)
 
 
-_SHORT = ("", "TMDB films", "of (a)", "of (b)", "stale, mean d", "95 %, d", "of (b)'s mean")
+_SHORT = (
+    "", "TMDB films", "of (a)", "of (b)", "stale, mean d", "95 %, d", "of (b)'s mean",
+    "by change, d", "of (b)'s",
+)  # fmt: skip
 
 
 def _short(words: str, one: Outcome, weekly: Outcome, bands: Outcome) -> tuple:
     asked, stale = one.requests[Source.TMDB], one.staleness[Source.TMDB]
-    theirs = bands.staleness[Source.TMDB].mean_days
+    theirs = bands.staleness[Source.TMDB]
     return (
         words,
         asked,
@@ -278,5 +287,9 @@ def _short(words: str, one: Outcome, weekly: Outcome, bands: Outcome) -> tuple:
         f"{asked / bands.requests[Source.TMDB]:.1%}",
         stale.mean_days,
         stale.p95_days,
-        f"1/{theirs / stale.mean_days:.1f}" if stale.mean_days else "-",
+        f"1/{theirs.mean_days / stale.mean_days:.1f}" if stale.mean_days else "-",
+        stale.mean_days_by_change,
+        f"1/{theirs.mean_days_by_change / stale.mean_days_by_change:.1f}"
+        if stale.mean_days_by_change
+        else "-",
     )

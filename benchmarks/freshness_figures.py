@@ -19,19 +19,24 @@ _WIDTH = 10**9
 
 @dataclass(frozen=True)
 class Staleness:
-    """How long changes of stored fields waited for the fetch that brought them.
+    """How long stored fields were stale: from the first change until the answer that brought it.
 
     Attributes:
-        changes: How many; changes before a film's first fetch are none of stored fields.
-        mean_days: On average.
-        p95_days: 95 of 100 waited no longer.
-        mean_days_by_band: On average, by the film's age band on the day of the change.
+        periods: How often stored fields became stale. Further changes before the next answer make
+            no new period; changes before a film's first fetch are none of stored fields.
+        mean_days: How long such a period lasted on average.
+        p95_days: 95 of 100 lasted no longer.
+        mean_days_by_band: On average, by the film's age band on the day of the first change.
+        changes: Changes of stored fields, each counted by itself.
+        mean_days_by_change: How long each of them waited on average.
     """
 
-    changes: int
+    periods: int
     mean_days: float
     p95_days: float
     mean_days_by_band: dict[str, float]
+    changes: int
+    mean_days_by_change: float
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,10 @@ def outcome_of(lived: Lived, world: World) -> Outcome:
 
 
 def staleness(changes: Changes, fetched: Fetched, days: int) -> Staleness:
-    """How long changes waited.
+    """How long stored fields were stale.
 
-    From a change to the first answer after it; a change no answer brought counts with the time
-    until the end, which flatters whoever never asks.
+    From the first change after an answer to the next answer; what no answer brought counts with the
+    time until the end, which flatters whoever never asks.
 
     Args:
         changes: Of one source.
@@ -105,18 +110,27 @@ def staleness(changes: Changes, fetched: Fetched, days: int) -> Staleness:
     is_brought = answers[place] // _WIDTH == changes.film
     is_stored = (place > 0) & (answers[place - 1] // _WIDTH == changes.film)
     end = np.where(is_brought, answers[place] % _WIDTH, days * DAY_SECONDS)
-    waited = ((end - changes.second) / DAY_SECONDS)[is_stored]
-    bands = changes.band[is_stored]
+    waited = (end - changes.second) / DAY_SECONDS
+    # Changes are sorted by film and time: the first one that meets the same next answer.
+    is_first = np.ones(len(place), dtype=bool)
+    is_first[1:] = (place[1:] != place[:-1]) | (changes.film[1:] != changes.film[:-1])
+    stale, bands = waited[is_stored & is_first], changes.band[is_stored & is_first]
     return Staleness(
-        changes=len(waited),
-        mean_days=float(waited.mean()) if len(waited) else 0.0,
-        p95_days=float(np.quantile(waited, 0.95)) if len(waited) else 0.0,
+        periods=len(stale),
+        mean_days=_mean(stale),
+        p95_days=float(np.quantile(stale, 0.95)) if len(stale) else 0.0,
         mean_days_by_band={
-            band: float(waited[bands == code].mean())
+            band: _mean(stale[bands == code])
             for code, band in enumerate(AGE_BANDS)
             if (bands == code).any()
         },
+        changes=int(is_stored.sum()),
+        mean_days_by_change=_mean(waited[is_stored]),
     )
+
+
+def _mean(days: np.ndarray) -> float:
+    return float(days.mean()) if len(days) else 0.0
 
 
 def _overdue(fetched: Fetched) -> int:
