@@ -153,8 +153,8 @@ def _cause(film: Any, asked: _Asked) -> str:
     if film.why == Why.UNUSABLE:
         return f"the answer could not be read; asked again after {_days(policy.unusable_days)}"
     if film.why == Why.NAMED:
-        gap = _gap(film, asked)
-        return f"{_named_on(film)}; films so named are asked for {gap} after their last answer ({band})"
+        words = f"{_named_on(film)}; films so named are asked for {_gap(film, asked)} after their"
+        return f"{words} last answer ({band})"
     if film.is_spared:
         return _spared(film, asked, band)
     if film.is_frozen:
