@@ -63,6 +63,7 @@ _STATUSES = {
 }
 _TELLING = {
     DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.ASSET_OBSERVATION,
     DagsterEventType.STEP_FAILURE,
     DagsterEventType.RUN_FAILURE,
     DagsterEventType.ENGINE_EVENT,
@@ -159,7 +160,7 @@ def row_of(record: RunRecord, events: Iterable[DagsterEvent]) -> dict[str, Any]:
 
     Args:
         record: Dagster's record of a run that has begun or ended.
-        events: Its events: outputs of steps, failures, engine events.
+        events: Its events: outputs of steps, observations, failures, engine events.
 
     Returns:
         A value for every column of the contract.
@@ -199,7 +200,8 @@ def _telling_events(instance: dg.DagsterInstance, record: RunRecord) -> list[Dag
     """The events a row is made of.
 
     A run over many years materializes each asset once per year, every time with all figures and the
-    picture; the output of its step says them once.
+    picture; the output of its step says them once. `tmdb_changes`, where it left days unread, has
+    no output and says them in one observation without a partition.
     """
     found = instance.get_records_for_run(record.dagster_run.run_id, of_type=_TELLING).records
     events = (one.event_log_entry.dagster_event for one in found)
@@ -213,6 +215,9 @@ def _figures(events: Iterable[DagsterEvent]) -> dict[str, dict[str, Any]]:
         said: Mapping[str, Any] = {}
         if event.event_type is DagsterEventType.STEP_OUTPUT:
             said = event.step_output_data.metadata or {}
+        elif event.event_type is DagsterEventType.ASSET_OBSERVATION and event.partition is None:
+            # Of an asset that left partitions out: its step has no output.
+            said = event.asset_observation_data.asset_observation.metadata
         elif event.is_step_failure and event.step_failure_data.user_failure_data is not None:
             said = event.step_failure_data.user_failure_data.metadata
         if said and event.step_key is not None:

@@ -153,19 +153,36 @@ def _cause(film: Any, asked: _Asked) -> str:
     if film.why == Why.UNUSABLE:
         return f"the answer could not be read; asked again after {_days(policy.unusable_days)}"
     if film.why == Why.NAMED:
-        gap = _days(policy.gap_days[film.band])
-        return (
-            f"TMDB's change feed named it on {_day(film.named_on)}; films so named are asked for "
-            f"{gap} after their last answer ({band})"
-        )
+        words = f"{_named_on(film)}; films so named are asked for {_gap(film, asked)} after their"
+        return f"{words} last answer ({band})"
     if film.is_spared:
         return _spared(film, asked, band)
     if film.is_frozen:
         days = policy.frozen_recheck_days
         cause = f"frozen, verified again after {_spread(days, film)}"
+    elif film.why == Why.RECHECK:
+        days = _spread(_verified_days(film, asked), film)
+        return f"verified again after {days}; only then {_named_on(film)}"
     else:
         cause = f"{band}: {_plain(film, asked)}"
     return cause + _feed_note(film, asked)
+
+
+def _named_on(film: Any) -> str:
+    return f"TMDB's change feed named it on {_day(film.named_on)}"
+
+
+def _gap(film: Any, asked: _Asked) -> str:
+    """How long after its last answer a named film is asked for: no longer than by its age."""
+    policy, gap = asked.policy, asked.policy.gap_days[film.band]
+    plain = policy.frozen_recheck_days if film.is_frozen else policy.days(asked.source, film.band)
+    return _days(gap) if gap <= plain * film.factor else _spread(plain, film)
+
+
+def _verified_days(film: Any, asked: _Asked) -> float:
+    """Days to the re-verification of a film that the feed keeps back."""
+    days = asked.policy.frozen_recheck_days
+    return days if film.is_frozen else max(days, asked.policy.days(asked.source, film.band))
 
 
 def _plain(film: Any, asked: _Asked) -> str:
@@ -179,12 +196,9 @@ def _plain(film: Any, asked: _Asked) -> str:
 
 
 def _spared(film: Any, asked: _Asked, band: str) -> str:
-    days = max(asked.policy.frozen_recheck_days, asked.policy.days(asked.source, film.band))
-    if film.is_frozen:
-        days = asked.policy.frozen_recheck_days
     words = (
         f"{'frozen, and ' if film.is_frozen else ''}TMDB's change feed has not named it since its "
-        f"last answer; verified again after {_spread(days, film)}"
+        f"last answer; verified again after {_spread(_verified_days(film, asked), film)}"
     )
     if film.is_frozen:
         return words

@@ -120,9 +120,11 @@ def _reason(kind: Any, policy: RefreshPolicy) -> str:
     if kind.is_gone:
         gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
         return f"{gone}; seen again since, asked once more" if kind.is_tmdb_due else gone
-    named = (
-        f"{policy.gap_days[kind.age_band]:g} days after its last answer (its change feed names it)"
-    )
+    longest = policy.frozen_recheck_days
+    if not kind.is_frozen:
+        longest = policy.days(Source.TMDB, kind.age_band)
+    gap = min(policy.gap_days[kind.age_band], longest)
+    named = f"{gap:g} days after its last answer (its change feed names it)"
     if kind.is_frozen:
         words = (
             f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {most} "

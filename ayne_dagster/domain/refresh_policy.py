@@ -178,9 +178,10 @@ def decide(
     """When each film is to be asked for at a source, and what that comes from.
 
     The plain rule: so many days after the last answer, by age. At TMDB the change feed decides over
-    it for films whose last answer stands (a row, or "unchanged"): one it names since then is due as
-    soon as its band's gap has passed, never later than by the plain rule; one it does not name is
-    not asked for before its re-verification, if the feed is believed and has no gap since then.
+    it for films whose last answer stands (a row, or "unchanged"). One it does not name since then
+    is not asked for before its re-verification, if the feed is believed and has no gap since then.
+    One it names is due since it was named, but not before its band's gap or its plain interval has
+    passed; if it was due before that all the same, it is due since then and for that reason.
     `storage/due_films.py` says the same in SQL for a million films; a test holds them equal.
 
     Args:
@@ -221,11 +222,15 @@ def decide(
         is_standing = outcome.isin(_STANDING) & answered.notna() & ~gone
         longest = days.clip(lower=policy.frozen_recheck_days) * factors
         believed_since = feed.since if feed and policy.believes(feed, now) else None
+        named = _moments(films["named_at"]).dt.floor("s").where(is_standing)
         _follow_feed(
             made,
-            named=_moments(films["named_at"]).dt.floor("s").where(is_standing),
+            named=named,
             earliest=_after(answered, bands.map(policy.gap_days).astype(float)),
-            is_spared=is_standing & (answered >= believed_since if believed_since else False),
+            # Named by a clock that is ahead of this one: nobody knows for how long.
+            is_kept_back=is_standing
+            & (answered >= believed_since if believed_since else False)
+            & ~(named > pd.Timestamp(now)),
             recheck=_after(answered, longest),
         )
     return _without_never(made, films, source, now, answered.isna())
@@ -236,16 +241,17 @@ def _follow_feed(
     *,
     named: pd.Series,
     earliest: pd.Series,
-    is_spared: pd.Series,
+    is_kept_back: pd.Series,
     recheck: pd.Series,
 ) -> None:
     """Let the change feed decide over the plain due times of TMDB, in place."""
-    due = earliest.where(earliest >= named, named)
-    is_earlier = named.notna() & (due < made["plain_due_at"])
-    is_spared = is_spared & named.isna()
-    made["due_at"] = made["due_at"].mask(is_earlier, due).mask(is_spared, recheck)
-    made["why"] = made["why"].mask(is_earlier, Why.NAMED).mask(is_spared, Why.RECHECK)
-    made["is_spared"] = is_spared
+    plain = made["plain_due_at"]
+    without_naming = plain.mask(is_kept_back, recheck)
+    sooner = earliest.where(earliest <= plain, plain)
+    is_named = named <= without_naming
+    made["due_at"] = without_naming.mask(is_named, sooner.where(sooner >= named, named))
+    made["why"] = made["why"].mask(is_kept_back, Why.RECHECK).mask(is_named, Why.NAMED)
+    made["is_spared"] = is_kept_back & named.isna()
 
 
 def _without_never(
@@ -324,4 +330,5 @@ def _after(answered: pd.Series, days: "pd.Series | float") -> pd.Series:
 
 
 def _moments(values: pd.Series) -> pd.Series:
-    return pd.to_datetime(values, utc=True)
+    # Its cache looks for repeated values first, also where nothing is to be converted.
+    return pd.to_datetime(values, utc=True, cache=False)

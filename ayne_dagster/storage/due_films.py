@@ -78,10 +78,12 @@ spread AS (
   FROM stated
 )"""
 
-# What the change feed says of each film: named since its last answer, spared, or nothing.
+# What the change feed says of each film: named since its last answer, kept back, or nothing.
 _WITHOUT_FEED = """
 told AS (
-  SELECT *, NULL::BIGINT AS named_seconds, NULL::DOUBLE AS gap_days, false AS is_spared FROM spread
+  SELECT *, NULL::BIGINT AS named_seconds, NULL::DOUBLE AS gap_days,
+    false AS is_kept_back, false AS is_spared
+  FROM spread
 )"""
 _WITH_FEED = """
 named AS (
@@ -93,8 +95,10 @@ named AS (
 told AS (
   SELECT s.*, CASE WHEN is_standing THEN n.named_seconds END AS named_seconds,
     CASE WHEN is_standing AND n.tmdb_id IS NOT NULL THEN CASE <gaps> END END AS gap_days,
-    is_standing AND n.tmdb_id IS NULL AND $is_believed AND answered_seconds >= $feed_since
-      AS is_spared
+    -- Named by a clock that is ahead of this one: nobody knows for how long.
+    is_standing AND $is_believed AND answered_seconds >= $feed_since
+      AND coalesce(n.named_seconds <= $seconds, true) AS is_kept_back,
+    is_kept_back AND n.tmdb_id IS NULL AS is_spared
   FROM spread AS s LEFT JOIN named AS n ON n.tmdb_id = s.tmdb_id
 )"""
 
@@ -111,27 +115,28 @@ plainly AS (
 ),
 timed AS (
   SELECT *,
-    CASE WHEN is_spared THEN answered_seconds
+    CASE WHEN is_kept_back THEN answered_seconds
         + floor(greatest(plain_days, $frozen_days) * factor * 86400::DOUBLE)::BIGINT
-      WHEN named_seconds IS NULL THEN plain_seconds
-      ELSE least(plain_seconds, {named_due}) END AS due_seconds,
+      ELSE plain_seconds END AS unnamed_seconds,
+    coalesce(named_seconds <= unnamed_seconds, false) AS is_named,
+    CASE WHEN is_named THEN greatest(named_seconds, least(plain_seconds, {gap_seconds}))
+      ELSE unnamed_seconds END AS due_seconds,
     CASE {why} END AS why
   FROM plainly
 )"""
-_NAMED_DUE = "greatest(answered_seconds + floor(gap_days * 86400::DOUBLE)::BIGINT, named_seconds)"
+_GAP_SECONDS = "answered_seconds + floor(gap_days * 86400::DOUBLE)::BIGINT"
 _WHY = f"""WHEN NOT is_answered THEN '{Why.NEVER_FETCHED}'
       WHEN is_gone OR outcome = '{FetchOutcome.NOT_FOUND}' THEN '{Why.NOT_FOUND}'
       WHEN outcome = '{FetchOutcome.UNUSABLE}' THEN '{Why.UNUSABLE}'
-      WHEN is_spared THEN '{Why.RECHECK}'
-      WHEN {_NAMED_DUE} < plain_seconds THEN '{Why.NAMED}'
-      WHEN is_frozen THEN '{Why.RECHECK}' ELSE '{Why.INTERVAL}'"""
+      WHEN is_named THEN '{Why.NAMED}'
+      WHEN is_kept_back OR is_frozen THEN '{Why.RECHECK}' ELSE '{Why.INTERVAL}'"""
 
 # A film that is not due by the shorter of its intervals needs no look at its flags.
 IS_CANDIDATE = f"""is_asked AND (answered_at IS NULL
     OR answered_seconds + floor(coalesce(fixed_days,
         CASE WHEN is_spared THEN $frozen_days ELSE least(band_days, $frozen_days) END * factor)
       * 86400::DOUBLE) <= $seconds
-    OR {_NAMED_DUE} <= $seconds)"""
+    OR greatest({_GAP_SECONDS}, named_seconds) <= $seconds)"""
 IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
 _DUE = """
 chosen AS (
@@ -222,7 +227,7 @@ def timed_films(source: Source, policy: RefreshPolicy, candidate: str, why: str 
     )
     told = _WITH_FEED.replace("<gaps>", _bands("gap")) if has_feed else _WITHOUT_FEED
     timed = _TIMED.format(
-        is_candidate=candidate, named_due=_NAMED_DUE, why=why, frozen_flags="{frozen_flags}"
+        is_candidate=candidate, gap_seconds=_GAP_SECONDS, why=why, frozen_flags="{frozen_flags}"
     )
     return f"WITH {_STATED[source]},{spread},{told},{timed}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -169,7 +170,11 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("tmdb_changes", plot_tmdb_changes, changed_days),
     ("growth", plot_growth, measurements),
     ("work", plot_work, measurements),
-    ("years", lambda f: plot_freshness_by_year(f.to_dict("records")), years_by_freshness),
+    (
+        "years",
+        lambda f: plot_freshness_by_year(cast("list[dict[str, Any]]", f.to_dict("records"))),
+        years_by_freshness,
+    ),
 ]
 
 

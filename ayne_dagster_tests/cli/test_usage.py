@@ -57,7 +57,7 @@ def test_the_version_carries_the_notice_tmdb_asks_for(invoke: Invoke):
         (["sandbox", "--latency", "-1"], "-1.0 is not in the range"),
         (["sandbox", "--clock", "noon"], "noon"),
         (["status", "--runs", "-1"], "-1 is not in the range"),
-        (["export", "forecasts"], "Missing option '--to'"),
+        (["export", "forecasts", "--to", "x.txt"], "write to a file ending in .parquet or .csv"),
         (["export", "--to", "x.csv"], "Missing argument 'TABLE'"),
         (["settings", "--section", "omdv"], "there is no section 'omdv'"),
     ],

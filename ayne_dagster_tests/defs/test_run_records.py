@@ -49,6 +49,20 @@ def tmdb_details() -> dg.MaterializeResult:
     )
 
 
+@dg.asset(
+    partitions_def=YEARS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    output_required=False,
+)
+def tmdb_changes(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """As it ends when it left days unread: without an output."""
+    for key, figures in (("2001", {"requests": 3}), ("2002", {"not read": "deferred"})):
+        event = dg.AssetMaterialization if "requests" in figures else dg.AssetObservation
+        context.log_event(event(context.asset_key, partition=key, metadata=figures))
+    context.log_event(dg.AssetObservation(context.asset_key, metadata={"requests": 5}))
+    yield from ()
+
+
 class Outcome(dg.Config):
     """How `omdb_ratings` is to end."""
 
@@ -73,8 +87,11 @@ def omdb_ratings(config: Outcome) -> dg.MaterializeResult:
 @cache
 def definitions() -> dg.Definitions:
     return dg.Definitions(
-        assets=[movie_lists, tmdb_details, omdb_ratings],
-        jobs=[dg.define_asset_job("collect")],
+        assets=[movie_lists, tmdb_details, omdb_ratings, tmdb_changes],
+        jobs=[
+            dg.define_asset_job("collect", dg.AssetSelection.assets(omdb_ratings).upstream()),
+            dg.define_asset_job("change_feed", dg.AssetSelection.assets(tmdb_changes)),
+        ],
         executor=in_process_executor,
     )
 
@@ -179,6 +196,17 @@ def test_a_failed_run_says_why_in_words_and_without_a_key_and_keeps_what_it_had_
         "step omdb_ratings failed: the service answered api_key=*** (5 answers stored)"
     )
     assert (found["tmdb_requests"], found["omdb_requests"]) == (14, 6)
+
+
+def test_a_run_that_left_days_of_the_feed_unread_counts_the_requests_it_sent(
+    instance: dg.DagsterInstance, queries: RunQueries
+):
+    """Its step has no output, and the row said that nobody had been asked."""
+    job = definitions().resolve_job_def("change_feed")
+    made = job.execute_in_process(instance=instance, tags=RANGE)
+    record_run(instance, made.run_id, queries.warehouse)
+    found = row(queries, made.run_id)
+    assert (found["status"], found["tmdb_requests"], found["omdb_requests"]) == ("success", 5, 0)
 
 
 @pytest.mark.parametrize(

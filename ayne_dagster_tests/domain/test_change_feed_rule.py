@@ -13,6 +13,7 @@ from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
     Why,
+    age_bands,
     days_by_band,
     decide,
     due_films,
@@ -80,10 +81,40 @@ def test_a_film_named_within_its_gap_waits_for_the_gap():
     assert decision(released(900, **answered(5), **named(3))) == (NOW + days(9), Why.NAMED)
 
 
-def test_a_naming_never_makes_a_film_due_later_than_its_age_does():
-    """Answered 91 days ago, named today: due since yesterday."""
-    assert decision(released(900, **answered(91), **named(0))) == (NOW - days(1), Why.INTERVAL)
-    assert decision(released(10, **answered(5.5), **named(0))) == (NOW - days(0.5), Why.INTERVAL)
+IN_TIME = FEED
+SILENT = ChangeFeed(FEED.since, NOW - timedelta(days=10))
+LATE = ChangeFeed(NOW - timedelta(days=100), TODAY)
+NAMED_LATE = [
+    # answered and named so many days ago, the feed, due since so many days ago, why
+    (150, 10, IN_TIME, 10, Why.NAMED),  # kept back since day 90, named on day 140
+    (150, 10, SILENT, 60, Why.INTERVAL),  # in an outage: since day 90
+    (150, 10, LATE, 60, Why.INTERVAL),  # answered before a day that was lost
+    (150, 10, None, 60, Why.INTERVAL),
+    (150, 61, IN_TIME, 61, Why.NAMED),  # just before the interval has passed
+    (150, 61, SILENT, 61, Why.NAMED),
+    (150, 60, SILENT, 60, Why.NAMED),  # just as it does
+    (160, 5, IN_TIME, 10, Why.RECHECK),  # named after its verification came due
+    (160, 10, IN_TIME, 10, Why.NAMED),
+    (91, -1, IN_TIME, 1, Why.INTERVAL),  # named by a clock that is ahead
+]
+
+
+@pytest.mark.parametrize(("asked", "named_ago", "feed", "due_ago", "why"), NAMED_LATE)
+def test_a_film_named_past_its_interval_is_due_since_the_first_thing_that_made_it_due(
+    asked: float, named_ago: float, feed: ChangeFeed | None, due_ago: float, why: Why
+):
+    """One the feed had kept back looked long overdue: by its interval, that had not counted."""
+    film = released(900, **answered(asked), **named(named_ago))
+    assert decision(film, feed) == (NOW - days(due_ago), why)
+
+
+def test_a_gap_longer_than_the_interval_does_not_put_a_named_film_off():
+    slow = RefreshPolicy(
+        spread=0.0, gap_days=days_by_band(new=9, young=9, settling=9, old=9, undated=9)
+    )
+    film = released(10, **answered(5.5), **named(2))
+    assert decision(film, policy=slow) == (NOW - days(0.5), Why.NAMED)
+    assert decision({**film, **named(0)}, policy=slow) == (NOW, Why.NAMED)
 
 
 def test_a_frozen_film_that_is_named_is_due_after_its_gap():
@@ -220,7 +251,7 @@ _films = st.fixed_dictionaries(
         "answered": st.floats(0, 300),
         "outcome": st.sampled_from(["row", "row", "unchanged", "not_found", "unusable"]),
         "is_frozen": st.booleans(),
-        "named": st.one_of(st.none(), st.floats(0, 30)),
+        "named": st.one_of(st.none(), st.floats(-2, 200)),
     }
 )
 
@@ -236,18 +267,24 @@ def frame(films: list[dict[str, Any]]) -> pd.DataFrame:
 
 @given(st.lists(_films, min_size=1, max_size=30), st.integers(0, 5), st.integers(1, 300))
 @settings(max_examples=25)
-def test_named_films_are_never_later_and_spared_ones_never_earlier_than_by_age(
+def test_a_naming_makes_due_what_its_age_or_its_gap_does_and_never_puts_off(
     films: list[dict[str, Any]], back: int, length: int
 ):
+    """Whether a film is due: by its age, or by its gap once it is named; spared ones later."""
     feed = ChangeFeed(TODAY - days(back + length), TODAY - days(back))
     plan, policy = frame(films), RefreshPolicy()
     by_age = due_times(plan, TMDB, NOW, RefreshPolicy(is_feed_enabled=False))
     made = decide(plan, TMDB, NOW, policy, feed)
-    is_named = plan["named_at"].notna()
-    assert (made["due_at"] <= by_age)[is_named].all()
+    is_due, asked = made["due_at"] <= NOW, pd.to_datetime(plan["tmdb_answered_at"], utc=True)
+    named_at = pd.to_datetime(plan["named_at"], utc=True)
+    is_named = named_at.notna() & plan["tmdb_outcome"].isin(["row", "unchanged"])
+    gaps = pd.to_timedelta(age_bands(plan["release_date"], NOW).map(policy.gap_days), unit="D")
+    after_gap = (asked.dt.floor("s") + gaps <= NOW) & (named_at.dt.floor("s") <= NOW)
+    assert is_due[is_named].equals(((by_age <= NOW) | after_gap)[is_named])
     assert (made["due_at"] >= by_age)[~is_named].all()
+    unnamed = decide(plan.assign(named_at=None, named_on=None), TMDB, NOW, policy, feed)["due_at"]
+    assert (made["due_at"] <= unnamed)[~(named_at > NOW)].all()
     assert (made["plain_due_at"] == by_age).all()
-    asked = pd.to_datetime(plan["tmdb_answered_at"], utc=True)
     assert (made["due_at"] > asked).all()
     # TMDB's terms: nothing is kept for six months without asking again.
     assert (made["due_at"] < asked + days(180)).all()

@@ -54,6 +54,18 @@ CASES: list[tuple[dict[str, Any], Source, str]] = [
         f"named are asked for 14 days after their last answer (over 365 days); {ASKED_50}"),
     ),
     (
+        # Kept back past its interval until it was named: overdue since then only.
+        released(900, **answered(120), **NAMED), TMDB,
+        ("due since 2026-05-17 01:00 UTC: TMDB's change feed named it on 2026-05-16; films so "
+        "named are asked for 14 days after their last answer (over 365 days); last answer "
+        "2026-01-20 12:00 UTC, 120 days ago"),
+    ),
+    (
+        released(900, **answered(160), **NAMED), TMDB,
+        ("due since 2026-05-10 12:00 UTC: verified again after 150 days; only then TMDB's change "
+        "feed named it on 2026-05-16; last answer 2025-12-11 12:00 UTC, 160 days ago"),
+    ),
+    (
         released(300, **answered(50)), TMDB,
         ("not due until 2026-08-28 12:00 UTC: TMDB's change feed has not named it since its last "
         "answer; verified again after 150 days; by its age alone (180-365 days, every 30 days) it "
@@ -127,6 +139,27 @@ def test_where_the_feed_does_not_decide_the_words_say_why(
 ):
     assert told(released(900, **answered(50)), feed=feed, policy=policy).words == (
         f"not due until 2026-06-29 12:00 UTC: over 365 days: every 90 days; {words}; {ASKED_50}"
+    )
+
+
+@pytest.mark.parametrize("feed", [None, ChangeFeed(FEED.since, datetime(2026, 5, 1, tzinfo=UTC))])
+def test_a_film_due_by_its_interval_before_it_was_named_says_so(feed: ChangeFeed | None):
+    """In an outage of the feed nothing had kept it back."""
+    assert told(released(900, **answered(120), **NAMED), feed=feed).words == (
+        "due since 2026-04-20 12:00 UTC: over 365 days: every 90 days; last answer "
+        "2026-01-20 12:00 UTC, 120 days ago"
+    )
+
+
+def test_a_named_film_with_a_gap_longer_than_its_interval_names_the_interval():
+    long = days_by_band(new=40, young=40, settling=40, old=40, undated=40)
+    policy = RefreshPolicy(spread=0.0, gap_days=long)
+    words = told(released(300, **answered(33)), policy=policy).words
+    assert "verified again after 150 days" in words
+    words = told(released(300, **answered(33), **NAMED), policy=policy).words
+    assert words.startswith(
+        "due since 2026-05-17 12:00 UTC: TMDB's change feed named it on 2026-05-16; films so named "
+        "are asked for 30 days after their last answer (180-365 days);"
     )
 
 

@@ -221,6 +221,13 @@ def test_omdb_asked_for_its_box_office_says_so():
     assert reason == "60-180 days: TMDB every 15 days, OMDb every 2 days (box office)"
 
 
+def test_a_gap_longer_than_the_interval_is_not_what_a_named_film_waits_for():
+    long = days_by_band(new=9, young=9, settling=9, old=9, undated=9)
+    film = released(10, **answered(5), **NAMED)
+    [reason] = flag_films(planned(film), NOW, RefreshPolicy(gap_days=long), FEED)["reason"]
+    assert reason.startswith(f"0-60 days: TMDB 5 {AFTER_GAP}")
+
+
 def test_a_frozen_film_that_is_named_is_due_and_stays_frozen():
     """Only a change of its stable fields unfreezes it; one that gains votes stays as it is."""
     frozen = released(2000, is_frozen=True, **cycles(3, 3), **answered(20), **NAMED)

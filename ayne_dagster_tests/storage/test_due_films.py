@@ -26,6 +26,7 @@ from ayne_dagster.domain.tables import (
     TMDB_DETAILS,
 )
 from ayne_dagster.domain.tables.contract import TableContract
+from ayne_dagster.domain.tables.derived import AGE_BANDS
 from ayne_dagster.storage.due_counts import (
     due_years_query,
     freshness_query,
@@ -318,16 +319,17 @@ def test_a_film_is_due_from_the_second_both_rules_say(source: Source) -> None:
     "feed",
     [
         ChangeFeed(midnight(70), midnight(0)),
+        ChangeFeed(midnight(200), midnight(0)),
         pytest.param(ChangeFeed(midnight(300), midnight(4)), marks=pytest.mark.slow),
         pytest.param(None, marks=pytest.mark.slow),
     ],
 )
 def test_both_rules_agree_on_every_case_of_the_change_feed(feed: ChangeFeed | None) -> None:
-    """Chance leaves cases out: named before, on and after the day of the answer, often, late."""
+    """Chance leaves cases out: named before, on, after the day of the answer, often, late, ahead."""
     cases = product(
         [10, 100, 300, 900],
-        [0.3, 1, 3, 7, 14, 20, 70, 100, 150],
-        [[], [-1], [0], [1], [-1, -2], [-30, -2]],
+        [0.3, 1, 3, 7, 14, 20, 70, 100, 170],
+        [[], [-1], [0], [1], [-95], [-168], [-30, -2]],
         [True, False],
         ["row", "unchanged", "not_found", "unusable"],
     )
@@ -343,4 +345,6 @@ def test_both_rules_agree_on_every_case_of_the_change_feed(feed: ChangeFeed | No
             "tmdb": {"answered_at": at, "outcome": outcome},
             "named": [("answered", back, seen) for back in offsets],
         }  # fmt: skip
-    assert same_answer(rows_of_films(films, set()), Source.TMDB, NOW, RefreshPolicy(), feed) > 200
+    long_gap = RefreshPolicy(gap_days=dict.fromkeys(AGE_BANDS, 40.0))
+    for policy in (RefreshPolicy(), long_gap):
+        assert same_answer(rows_of_films(films, set()), Source.TMDB, NOW, policy, feed) > 200
