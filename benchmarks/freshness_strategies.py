@@ -64,3 +64,10 @@ def with_gaps(new: float, young: float, settling: float, old: float) -> Strategy
     """Ours with other gaps; undated films have that of the third band."""
     gaps = days_by_band(new=new, young=young, settling=settling, old=old, undated=settling)
     return ours(f"{new:g} / {young:g} / {settling:g} / {old:g}", gap_days=gaps)
+
+
+def verified_after(days: float, *gaps: float) -> Strategy:
+    """Ours with other gaps and another re-verification."""
+    other = with_gaps(*gaps)
+    policy = replace(other.policy, frozen_recheck_days=days)
+    return replace(other, name=f"{other.name}, verified after {days:g} days", policy=policy)

@@ -81,7 +81,7 @@ class RefreshPolicy:
         default_factory=lambda: days_by_band(new=5, young=30, settling=90, old=180, undated=90)
     )
     gap_days: dict[str, float] = field(
-        default_factory=lambda: days_by_band(new=1, young=3, settling=7, old=14, undated=7)
+        default_factory=lambda: days_by_band(new=1, young=3, settling=7, old=11, undated=7)
     )
     feed_believed_days: float = 3.0
     is_feed_enabled: bool = True
@@ -90,7 +90,7 @@ class RefreshPolicy:
         default_factory=lambda: {Source.TMDB: 1.0, Source.OMDB: 30.0}
     )
     unusable_days: float = 7.0
-    frozen_recheck_days: float = 150.0
+    frozen_recheck_days: float = 160.0
     frozen_after_days: int = 365
     frozen_after_cycles: int = 3
     gone_after_days: float = 1.0

@@ -57,7 +57,7 @@ class RefreshSettings(Section):
     )
     gap_days_young: float = Field(default=3, ge=0, description="The same: 60-180 days, days.")
     gap_days_settling: float = Field(default=7, ge=0, description="The same: 180-365 days, days.")
-    gap_days_old: float = Field(default=14, ge=0, description="The same: over 365 days, days.")
+    gap_days_old: float = Field(default=11, ge=0, description="The same: over 365 days, days.")
     gap_days_undated: float = Field(default=7, ge=0, description="The same: no release date, days.")
     tmdb_days_not_found: float = Field(
         default=1, gt=0, description="TMDB does not know a film: asked again after, days."
@@ -83,7 +83,7 @@ class RefreshSettings(Section):
         default=3, ge=1, description="Unchanged refreshes in a row before a film freezes."
     )
     frozen_recheck_days: float = Field(
-        default=150,
+        default=160,
         gt=0,
         le=160,
         description="What is frozen, or was not named by the change feed, is verified after so "

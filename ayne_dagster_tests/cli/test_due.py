@@ -89,8 +89,8 @@ def test_an_explanation_holds_every_number_that_decides(warehouse: Warehouse):
     assert (tmdb["is_due"], tmdb["why"]) == (True, "named")
     assert tmdb["named_by_change_feed_on"] == days_ago(3).date()
     assert (tmdb["fetched_at"], tmdb["outcome"]) == (days_ago(120), "row")
-    assert tmdb["interval_days"] == 150
-    spread = tmdb["interval_with_spread_days"] / 150 - 1
+    assert tmdb["interval_days"] == 160
+    spread = tmdb["interval_with_spread_days"] / 160 - 1
     assert tmdb["spread_share"] == pytest.approx(spread, abs=1e-3)
     assert abs(spread) <= 0.1
     assert (omdb["is_due"], box_office["is_due"]) == (False, False)

@@ -96,7 +96,7 @@ def test_films_that_are_not_due_are_not_asked_for_and_it_says_when_they_are(
     assert result.exit_code == 0, result.output
     assert "2 Two: not asked for" in result.output
     assert result.output.count("not due until") == 4
-    assert "frozen, verified again after 150 days" in result.output
+    assert "frozen, verified again after 160 days" in result.output
     assert "Nothing was sent" in result.output
     report = said(invoke, "refresh", "3")
     assert (report["runs"], report["films"][0]["was_asked_for"]) == ([], False)

@@ -138,7 +138,7 @@ def test_the_feed_unfreezes_a_film_that_changed_and_leaves_alone_one_that_gained
     life.change_film(3)
     life.read_feed(10, days=14)
     life.refresh(10)
-    assert life.asked_on(life.edited) == [0, LAST_ANSWER], "its gap of 14 days is not over"
+    assert life.asked_on(life.edited) == [0, LAST_ANSWER], "its gap of 11 days is not over"
     life.read_feed(17, days=7)
     life.refresh(17)
     assert life.asked_on(life.edited) == [0, LAST_ANSWER, 17]
@@ -149,13 +149,13 @@ def test_the_feed_unfreezes_a_film_that_changed_and_leaves_alone_one_that_gained
 
 
 def test_without_the_feed_the_re_verification_unfreezes_it(life: Life):
-    """150 days, and each film's own tenth more or less."""
+    """160 days, and each film's own tenth more or less."""
     life.change_film(3)
-    for day in (17, LAST_ANSWER + 134):
+    for day in (17, LAST_ANSWER + 143):
         life.refresh(day, is_feed_on=False)
         assert life.asked_on(life.edited) == [0, LAST_ANSWER]
         assert life.is_frozen(life.edited)
-    life.refresh(LAST_ANSWER + 166, is_feed_on=False)
-    assert life.asked_on(life.edited) == [0, LAST_ANSWER, LAST_ANSWER + 166]
+    life.refresh(LAST_ANSWER + 177, is_feed_on=False)
+    assert life.asked_on(life.edited) == [0, LAST_ANSWER, LAST_ANSWER + 177]
     assert not life.is_frozen(life.edited)
     assert life.is_frozen(life.quiet), "verified, and nothing but its votes had moved"

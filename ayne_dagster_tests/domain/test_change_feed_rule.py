@@ -53,7 +53,7 @@ GAPS = [
     (-400, 1, 5), (-1, 1, 5), (0, 1, 5), (59, 1, 5), (60, 1, 5),
     (61, 3, 15), (179, 3, 15), (180, 3, 15),
     (181, 7, 30), (364, 7, 30), (365, 7, 30),
-    (366, 14, 90), (40_000, 14, 90),
+    (366, 11, 90), (40_000, 11, 90),
     (None, 7, 30),
 ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_a_film_named_after_its_gap_is_due_from_the_moment_the_feed_was_read():
 
 
 def test_a_film_named_within_its_gap_waits_for_the_gap():
-    assert decision(released(900, **answered(5), **named(3))) == (NOW + days(9), Why.NAMED)
+    assert decision(released(900, **answered(5), **named(3))) == (NOW + days(6), Why.NAMED)
 
 
 IN_TIME = FEED
@@ -93,8 +93,8 @@ NAMED_LATE = [
     (150, 61, IN_TIME, 61, Why.NAMED),  # just before the interval has passed
     (150, 61, SILENT, 61, Why.NAMED),
     (150, 60, SILENT, 60, Why.NAMED),  # just as it does
-    (160, 5, IN_TIME, 10, Why.RECHECK),  # named after its verification came due
-    (160, 10, IN_TIME, 10, Why.NAMED),
+    (170, 5, IN_TIME, 10, Why.RECHECK),  # named after its verification came due
+    (170, 10, IN_TIME, 10, Why.NAMED),
     (91, -1, IN_TIME, 1, Why.INTERVAL),  # named by a clock that is ahead
 ]
 
@@ -120,21 +120,21 @@ def test_a_gap_longer_than_the_interval_does_not_put_a_named_film_off():
 def test_a_frozen_film_that_is_named_is_due_after_its_gap():
     frozen = released(900, is_frozen=True, **answered(20))
     assert decision({**frozen, **named(2)}) == (NOW - days(2), Why.NAMED)
-    assert decision(frozen) == (NOW + days(130), Why.RECHECK)
+    assert decision(frozen) == (NOW + days(140), Why.RECHECK)
 
 
 def test_a_film_that_a_believed_feed_does_not_name_waits_for_its_verification():
     for age in (-30, 10, 100, 300, 900):
-        assert decision(released(age, **answered(120))) == (NOW + days(30), Why.RECHECK)
-        assert decision(released(age, **answered(151))) == (NOW - days(1), Why.RECHECK)
-    assert decision({"release_date": None, **answered(120)}) == (NOW + days(30), Why.RECHECK)
+        assert decision(released(age, **answered(120))) == (NOW + days(40), Why.RECHECK)
+        assert decision(released(age, **answered(161))) == (NOW - days(1), Why.RECHECK)
+    assert decision({"release_date": None, **answered(120)}) == (NOW + days(40), Why.RECHECK)
 
 
 def test_the_verification_is_spread_as_intervals_are():
-    """Without it all films of a first fill come due on one day, 150 days later."""
+    """Without it all films of a first fill come due on one day, 160 days later."""
     films = planned(*(released(900, **answered(0)) for _ in range(200)))
     waits = (due_times(films, TMDB, NOW, RefreshPolicy(), FEED) - NOW).dt.total_seconds() / 86_400
-    assert waits.between(135, 165).all()
+    assert waits.between(144, 176).all()
     assert waits.max() - waits.min() > 25
 
 
@@ -165,7 +165,7 @@ def test_a_film_answered_before_a_gap_in_the_feed_follows_the_plain_intervals():
     after_gap = ChangeFeed(TODAY - days(99), TODAY)
     assert decision(released(900, **answered(100)), after_gap) == (asked + days(90), Why.INTERVAL)
     inside = ChangeFeed(TODAY - days(100), TODAY)
-    assert decision(released(900, **answered(100)), inside) == (asked + days(150), Why.RECHECK)
+    assert decision(released(900, **answered(100)), inside) == (asked + days(160), Why.RECHECK)
     on_the_second = ChangeFeed(asked, TODAY)
     assert decision(released(900, **answered(100)), on_the_second)[1] == Why.RECHECK
 

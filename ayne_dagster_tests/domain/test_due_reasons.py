@@ -51,34 +51,34 @@ CASES: list[tuple[dict[str, Any], Source, str]] = [
     (
         released(900, **answered(50), **NAMED), TMDB,
         ("due since 2026-05-17 01:00 UTC: TMDB's change feed named it on 2026-05-16; films so "
-        f"named are asked for 14 days after their last answer (over 365 days); {ASKED_50}"),
+        f"named are asked for 11 days after their last answer (over 365 days); {ASKED_50}"),
     ),
     (
         # Kept back past its interval until it was named: overdue since then only.
         released(900, **answered(120), **NAMED), TMDB,
         ("due since 2026-05-17 01:00 UTC: TMDB's change feed named it on 2026-05-16; films so "
-        "named are asked for 14 days after their last answer (over 365 days); last answer "
+        "named are asked for 11 days after their last answer (over 365 days); last answer "
         "2026-01-20 12:00 UTC, 120 days ago"),
     ),
     (
-        released(900, **answered(160), **NAMED), TMDB,
-        ("due since 2026-05-10 12:00 UTC: verified again after 150 days; only then TMDB's change "
-        "feed named it on 2026-05-16; last answer 2025-12-11 12:00 UTC, 160 days ago"),
+        released(900, **answered(170), **NAMED), TMDB,
+        ("due since 2026-05-10 12:00 UTC: verified again after 160 days; only then TMDB's change "
+        "feed named it on 2026-05-16; last answer 2025-12-01 12:00 UTC, 170 days ago"),
     ),
     (
         released(300, **answered(50)), TMDB,
-        ("not due until 2026-08-28 12:00 UTC: TMDB's change feed has not named it since its last "
-        "answer; verified again after 150 days; by its age alone (180-365 days, every 30 days) it "
+        ("not due until 2026-09-07 12:00 UTC: TMDB's change feed has not named it since its last "
+        "answer; verified again after 160 days; by its age alone (180-365 days, every 30 days) it "
         f"was due 2026-04-30 12:00 UTC; {ASKED_50}"),
     ),
     (
         released(900, is_frozen=True, **answered(50)), TMDB,
-        ("not due until 2026-08-28 12:00 UTC: frozen, and TMDB's change feed has not named it "
-        f"since its last answer; verified again after 150 days; {ASKED_50}"),
+        ("not due until 2026-09-07 12:00 UTC: frozen, and TMDB's change feed has not named it "
+        f"since its last answer; verified again after 160 days; {ASKED_50}"),
     ),
     (
         released(900, is_frozen=True, **answered(50)), OMDB,
-        f"not due until 2026-08-28 12:00 UTC: frozen, verified again after 150 days; {ASKED_50}",
+        f"not due until 2026-09-07 12:00 UTC: frozen, verified again after 160 days; {ASKED_50}",
     ),
     (
         released(900, **answered(50, "unusable")), TMDB,
@@ -155,7 +155,7 @@ def test_a_named_film_with_a_gap_longer_than_its_interval_names_the_interval():
     long = days_by_band(new=40, young=40, settling=40, old=40, undated=40)
     policy = RefreshPolicy(spread=0.0, gap_days=long)
     words = told(released(300, **answered(33)), policy=policy).words
-    assert "verified again after 150 days" in words
+    assert "verified again after 160 days" in words
     words = told(released(300, **answered(33), **NAMED), policy=policy).words
     assert words.startswith(
         "due since 2026-05-17 12:00 UTC: TMDB's change feed named it on 2026-05-16; films so named "

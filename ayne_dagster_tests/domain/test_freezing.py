@@ -124,7 +124,7 @@ def test_no_films_have_no_flags():
             released(2000, **cycles(3, 3), **answered(1)),
             (
                 "frozen: older than 365 days and unchanged in the last 3 refreshes of each "
-                "source; verified again every 150 days"
+                "source; verified again every 160 days"
             ),
         ),
         (
@@ -184,7 +184,7 @@ def test_a_film_never_fetched_is_due_since_it_is_known_and_says_so():
 
 FEED = ChangeFeed(NOW - pd.Timedelta(days=300), NOW)
 NAMED = {"named_at": NOW - pd.Timedelta(days=1)}
-NOT_NAMED = "TMDB every 150 days (its change feed does not name it)"
+NOT_NAMED = "TMDB every 160 days (its change feed does not name it)"
 AFTER_GAP = "days after its last answer (its change feed names it)"
 
 
@@ -200,7 +200,7 @@ AFTER_GAP = "days after its last answer (its change feed names it)"
             released(2000, **cycles(3, 3), **answered(1), **NAMED),
             (
                 "frozen: older than 365 days and unchanged in the last 3 refreshes of each "
-                f"source; verified again every 150 days; TMDB 14 {AFTER_GAP}"
+                f"source; verified again every 160 days; TMDB 11 {AFTER_GAP}"
             ),
         ),
         (

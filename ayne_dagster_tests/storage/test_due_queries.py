@@ -99,11 +99,11 @@ def test_a_warehouse_without_the_feeds_tables_follows_the_plain_intervals(
 
 
 def test_what_is_due_follows_the_feed(warehouse: Warehouse, queries: DueQueries) -> None:
-    put_films(warehouse, [91, 20, 151, 20, 10])
+    put_films(warehouse, [91, 20, 161, 20, 10])
     assert whys(queries) == {1: Why.INTERVAL, 3: Why.INTERVAL}
     put(warehouse, CHANGE_DAYS, *days_read(*range(1, 201)))
     put(warehouse, TMDB_CHANGES, named(2, 3), named(4, 21), named(5, 2))
-    # Film 4 was named before its answer, film 5 within the gap of 14 days.
+    # Film 4 was named before its answer, film 5 within the gap of 11 days.
     assert whys(queries) == {3: Why.RECHECK, 2: Why.NAMED}
     assert queries.spared_by_feed(YEARS, NOW, POLICY) == 1
     assert whys(queries, replace(POLICY, is_feed_enabled=False)) == {
@@ -164,13 +164,13 @@ def test_the_next_named_film_comes_due_with_its_gap(
     put_films(warehouse, [10, 30])
     put(warehouse, CHANGE_DAYS, *days_read(*range(1, 61)))
     put(warehouse, TMDB_CHANGES, named(1, 2))
-    assert queries.next_due(TMDB, YEARS, NOW, POLICY) == NOW + timedelta(days=4)
+    assert queries.next_due(TMDB, YEARS, NOW, POLICY) == NOW + timedelta(days=1)
 
 
 def test_the_films_of_a_year_are_fresh_due_overdue_or_frozen(
     warehouse: Warehouse, queries: DueQueries
 ) -> None:
-    put_films(warehouse, [10, 90.5, 92, 100, 10, 151])
+    put_films(warehouse, [10, 90.5, 92, 100, 10, 161])
     put(warehouse, TMDB_DETAILS, detailed(7, changed_at=days_ago(3)), detailed(8, "2002"))
     put(warehouse, OMDB_RATINGS, rated(8, "2002"))
     put(

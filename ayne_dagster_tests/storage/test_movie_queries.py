@@ -128,7 +128,7 @@ def test_a_frozen_film_is_asked_for_after_its_recheck_only(
     put(warehouse, TMDB_DETAILS, detailed(1), detailed(2), detailed(3))
     put(
         warehouse, REFRESH_HISTORY,
-        asked("tmdb", 1, 149), asked("tmdb", 2, 150), asked("tmdb", 3, 149),
+        asked("tmdb", 1, 159), asked("tmdb", 2, 160), asked("tmdb", 3, 159),
     )  # fmt: skip
     put(
         warehouse, FROZEN_FLAGS,
