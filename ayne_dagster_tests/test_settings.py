@@ -178,6 +178,19 @@ def test_a_history_thinned_below_what_freezes_a_film_is_refused(layers: Layers):
     assert layers.load().history.keep_last == 6
 
 
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", "0 25 * * *", "0 3 * *", "0 3 * * * *", "0 3 31 2 *"]
+)
+def test_what_is_no_cron_schedule_is_refused_before_dagster_sees_it(layers: Layers, wrong: str):
+    layers.dotenv(f"AUTOMATION__QUICK_CRON={wrong}")
+    assert layers.error().startswith(
+        f"AUTOMATION__QUICK_CRON (from .env): `{wrong}` is no cron schedule; write minute"
+    )
+    layers.dotenv("AUTOMATION__QUICK_CRON=*/5 1-3 * jan,feb mon")
+    layers.env("AUTOMATION__DAILY_CRON", "@daily")
+    assert layers.load().automation.quick_cron == "*/5 1-3 * jan,feb mon"
+
+
 def test_every_wrong_value_has_its_line(layers: Layers):
     layers.yaml("logs:\n  level: LOUD\n")
     layers.dotenv("TMDB__MAX_CONNECTIONS=many")

@@ -6,7 +6,7 @@ Lives here: name, type, default, unit, description. Not here: what the numbers m
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ayne_dagster.settings.sections import OptionalCount, Section
 
@@ -165,4 +165,21 @@ class AutomationSettings(Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("is no time zone; write it as `UTC` or `Europe/Zurich`") from error
+        return value
+
+    @field_validator("quick_cron", "daily_cron", "weekly_cron", "training_cron")
+    @classmethod
+    def _is_cron(cls, value: str, info: ValidationInfo) -> str:
+        assert info.field_name is not None
+        if value == cls.model_fields[info.field_name].default:
+            return value
+        # Dagster's own rule, or every load of the definitions would end in its traceback. Imported
+        # only here: settings are read by commands that never need Dagster.
+        from dagster._utils.schedules import is_valid_cron_string
+
+        if not is_valid_cron_string(value):
+            raise ValueError(
+                f"`{value}` is no cron schedule; write minute, hour, day, month and weekday, as "
+                "`0 3 * * *` for 03:00 every day"
+            )
         return value
