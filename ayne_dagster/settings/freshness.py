@@ -10,6 +10,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ayne_dagster.settings.sections import OptionalCount, Section
 
+TMDB_TERMS_DAYS = 180
+"""What is kept of TMDB has to be verified sooner than this: its terms of use."""
+
 
 class RefreshSettings(Section):
     """How long an answer stays fresh, by age since release."""
@@ -94,6 +97,24 @@ class RefreshSettings(Section):
         ge=1,
         description="Most films fetched per source and run; empty: all that are due.",
     )
+
+    @model_validator(mode="after")
+    def _keeps_terms_of_tmdb(self) -> "RefreshSettings":
+        """The film that is stretched most by the spread has to be in time, too."""
+        bands = ("new", "young", "settling", "old", "undated")
+        names = (*(f"tmdb_days_{band}" for band in bands), "frozen_recheck_days")
+        longest = {name: getattr(self, name) * (1 + self.spread) for name in names}
+        wrong = [name for name, days in longest.items() if days >= TMDB_TERMS_DAYS]
+        if wrong:
+            raise ValueError(
+                "; ".join(
+                    f"REFRESH__{name.upper()} is {getattr(self, name):g}, which REFRESH__SPREAD "
+                    f"{self.spread:g} stretches to {longest[name]:g} days"
+                    for name in wrong
+                )
+                + f"; TMDB's terms ask for less than {TMDB_TERMS_DAYS}: lower either"
+            )
+        return self
 
 
 class ChangeSettings(Section):

@@ -248,7 +248,8 @@ def _one_line_each(error: ValidationError, origin: dict[str, str]) -> str:
         says = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             says = "there is no such setting; `ayne settings` lists all"
-        # What concerns two sections has no path and names its settings itself.
-        name = f"{setting_name(named)}{f' (from {where})' if where else ''}: " if path else ""
+        # What concerns two settings names them itself.
+        is_named = not path or says.startswith(f"{setting_name(path)}__")
+        name = "" if is_named else f"{setting_name(named)}{f' (from {where})' if where else ''}: "
         lines.append(f"{name}{says}")
     return "\n".join(dict.fromkeys(lines))
