@@ -208,6 +208,18 @@ def test_no_spread_stretches_an_answer_of_tmdb_past_its_terms(layers: Layers, na
     assert layers.load().refresh.omdb_days_old == 400
 
 
+def test_days_on_command_and_a_quota_by_another_clock_are_refused(layers: Layers):
+    layers.dotenv(
+        "CLOCK_URL=http://127.0.0.1:1/clock",
+        "BUDGET__BACKEND=redis",
+        f"BUDGET__REDIS_URL=redis://:{SECRET}@127.0.0.1:1/0",
+    )
+    assert layers.error().startswith("CLOCK_URL is set, and BUDGET__BACKEND is `redis`")
+    assert SECRET not in layers.error()
+    layers.env("BUDGET__BACKEND", "file")
+    assert layers.load().clock_url
+
+
 def test_every_wrong_value_has_its_line(layers: Layers):
     layers.yaml("logs:\n  level: LOUD\n")
     layers.dotenv("TMDB__MAX_CONNECTIONS=many")

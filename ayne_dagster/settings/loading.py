@@ -108,6 +108,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _days_are_those_of_one_clock(self) -> "Settings":
+        if self.clock_url is not None and self.budget.backend == "redis":
+            raise ValueError(
+                "CLOCK_URL is set, and BUDGET__BACKEND is `redis`, which counts a day's quota by "
+                "the Redis's own days. Set BUDGET__BACKEND=file, or unset CLOCK_URL"
+            )
+        return self
+
     def resolve(self, path: Path) -> Path:
         """A path of the settings as an absolute one; relative ones start at the project's root."""
         return path if path.is_absolute() else PROJECT_ROOT / path
