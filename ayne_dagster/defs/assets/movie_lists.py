@@ -61,7 +61,8 @@ def _read_if_old(
     stored = queries.listed_films()
     good_for = timedelta(hours=settings.discovery.lists_interval_hours)
     fresh_until = {film["list_name"]: film["seen_at"] + good_for for film in stored}
-    chosen = [category.value for category in options.categories or ()]
+    # Somebody may name a list twice.
+    chosen = list(dict.fromkeys(category.value for category in options.categories or ()))
     due = [
         name
         for name in chosen
