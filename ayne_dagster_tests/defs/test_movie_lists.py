@@ -56,6 +56,11 @@ def test_lists_that_come_empty_leave_those_stored_as_they_were(
             assert "without films" in words
 
 
-def test_a_list_named_twice_is_read_once(empty_world: World) -> None:
-    popular = Category.popular
-    assert read_with(empty_world, categories=[popular, popular], pages_per_category=1) == (1, 20)
+def test_a_list_is_read_once_and_again_when_more_of_it_is_wanted(empty_world: World) -> None:
+    """One page counted as the whole list for hours; a list that ends sooner is no shorter one."""
+    both = [Category.popular, Category.popular]
+    assert read_with(empty_world, categories=both, pages_per_category=1) == (1, 20)
+    assert read_with(empty_world, categories=both, pages_per_category=2) == (2, 40)
+    requests, films = read_with(empty_world, categories=both, pages_per_category=90)
+    assert requests == films / 20 < 90
+    assert read_with(empty_world, categories=both, pages_per_category=90) == (0, films)
