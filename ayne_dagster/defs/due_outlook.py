@@ -110,14 +110,12 @@ class DueOutlook:
 
     def coming_due(self) -> str:
         """What comes due next at each source with a key, in words."""
-        nearest = {}
-        for source in self.quota_left:
-            at = self.queries.next_due(source, self.keys, self.now, self.policy)
-            nearest[source] = at and (
-                at,
-                _due(self.queries, source, self.keys, at, self.policy),
-            )
-        return coming_due(nearest)
+        return coming_due(
+            {
+                source: self.queries.next_due_films(source, self.keys, self.now, self.policy)
+                for source in self.quota_left
+            }
+        )
 
 
 def _due(

@@ -209,21 +209,21 @@ def used_up(source: Source, now: datetime) -> str:
     return f"{SERVICE_NAMES[source]}: the day's quota is used up until {moment(midnight)}"
 
 
-def coming_due(nearest: Mapping[Source, tuple[datetime, Sequence[DueYear]] | None]) -> str:
+def coming_due(nearest: Mapping[Source, Sequence[Mapping[str, Any]]]) -> str:
     """What comes due next, in words: `next: 3 films of 2026 at TMDB on 2026-11-22 04:10 UTC`.
 
     Args:
-        nearest: Per source when the next film comes due, and what is due then; None: nothing does.
+        nearest: Per source the rows of `next_due_films`; none: no film comes due there.
     """
     words = []
-    for source, found in nearest.items():
-        if found is None:
+    for source, rows in nearest.items():
+        if not rows:
             words.append(f"nothing comes due at {SERVICE_NAMES[source]}")
             continue
-        at, due = found
-        films = _count(sum(d.films for d in due))
-        years = " and ".join(_spans([d.release_year for d in due]))
-        words.append(f"{films} of {years} at {SERVICE_NAMES[source]} on {moment(at)}")
+        films = _count(sum(row["films"] for row in rows))
+        years = _listed([row["release_year"] for row in rows])
+        at = moment(rows[0]["due_at"])
+        words.append(f"{films} of {years} at {SERVICE_NAMES[source]} on {at}")
     return "next: " + ", ".join(words)
 
 
@@ -237,10 +237,10 @@ def span(years: Sequence[str]) -> str:
     return years[0] if len(years) == 1 else f"{years[0]}-{years[-1]}"
 
 
-def _spans(years: Sequence[str]) -> list[str]:
-    """The years, up to three by name."""
-    named = sorted(set(years))
-    return named if len(named) <= 3 else [*named[:2], f"{len(named) - 2} more years"]
+def _listed(years: Sequence[str]) -> str:
+    """The years, up to three by name: `2019, 2020 and 2026`."""
+    named = years if len(years) <= 3 else [*years[:2], f"{len(years) - 2} more years"]
+    return " and ".join([", ".join(named[:-1]), named[-1]] if named[:-1] else named)
 
 
 def _count(films: int) -> str:

@@ -30,6 +30,14 @@ GROUP BY release_year ORDER BY release_year
 _NEXT_DUE = """
 SELECT to_timestamp(min(due_seconds)) AS due_at FROM timed WHERE due_seconds > $seconds
 """
+_NEXT_FILMS = """,
+coming AS (
+  SELECT release_year, due_seconds // 60 AS due_minute FROM timed WHERE due_seconds > $seconds
+)
+SELECT release_year, count(*) AS films, to_timestamp(60 * due_minute) AS due_at FROM coming
+WHERE due_minute = (SELECT min(due_minute) FROM coming)
+GROUP BY release_year, due_minute ORDER BY release_year
+"""
 _SPARED = """
 SELECT count(*) AS films FROM timed
 WHERE is_spared AND plain_seconds <= $seconds AND due_seconds > $seconds
@@ -75,6 +83,18 @@ def next_due_query(
 ) -> Query:
     """When the first of the films that are not due yet comes due."""
     sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_DUE
+    return with_needed(sql, due_parameters(source, years, now, policy, feed))
+
+
+def next_films_query(
+    source: Source,
+    years: Sequence[str],
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
+) -> Query:
+    """How many films of each year come due in the minute in which the first of them does."""
+    sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_FILMS
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
 
 

@@ -24,6 +24,7 @@ from ayne_dagster.storage.due_counts import (
     due_years_query,
     freshness_query,
     next_due_query,
+    next_films_query,
     spared_query,
 )
 from ayne_dagster.storage.due_films import due_query
@@ -145,6 +146,28 @@ class DueQueries(MovieQueries):
             feed = _feed(connection, tables)
             sql, parameters = next_due_query(source, years, now, policy, feed)
             return rows_of(connection.execute(sql.format(**tables), parameters))[0]["due_at"]
+
+    def next_due_films(
+        self, source: Source, years: Sequence[str], now: datetime, policy: RefreshPolicy
+    ) -> list[dict[str, Any]]:
+        """The films that come due next, in the minute in which the first of them does, by year.
+
+        As things stand: see `next_due`.
+
+        Args:
+            source: Whom to ask.
+            years: Release years.
+            now: The moment asked about, UTC.
+            policy: The numbers of the rule.
+
+        Returns:
+            Rows `release_year`, `films` and `due_at`, which is that minute, UTC, in all of them;
+            in the order of the years; empty where no film comes due.
+        """
+        with self._reading() as (connection, tables):
+            feed = _feed(connection, tables)
+            sql, parameters = next_films_query(source, years, now, policy, feed)
+            return rows_of(connection.execute(sql.format(**tables), parameters))
 
     def freshness_by_year(
         self,

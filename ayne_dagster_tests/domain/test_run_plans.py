@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,11 @@ def test_what_is_asked_for_is_taken_off_the_quota() -> None:
     assert quota_without(quota, [due(2000, 300, Source.OMDB)])[Source.OMDB] == 0
 
 
+def coming(*years: str, films: int = 2) -> list[dict[str, Any]]:
+    at = datetime(2026, 11, 22, 4, 10, tzinfo=UTC)
+    return [{"release_year": year, "films": films, "due_at": at} for year in years]
+
+
 def test_words_say_what_is_due_why_it_waits_and_what_comes_next() -> None:
     found = [due(2026, 1_200), due(2025, 1, Source.OMDB)]
     assert films_per_source(found) == "1,200 films at TMDB, 1 film at OMDb"
@@ -155,9 +161,12 @@ def test_words_say_what_is_due_why_it_waits_and_what_comes_next() -> None:
         "OMDb: OMDB__API_KEY is not set, 1 film due",
     ]
     assert why_unserved(found, FREE, NOW) == []
-    at = datetime(2026, 11, 22, 4, 10, tzinfo=UTC)
     assert (
-        coming_due({Source.TMDB: (at, [due(2026, 2), due(2024, 1)]), Source.OMDB: None})
-        == "next: 3 films of 2024 and 2026 at TMDB on 2026-11-22 04:10 UTC, "
+        coming_due({Source.TMDB: coming("2024", "2026"), Source.OMDB: []})
+        == "next: 4 films of 2024 and 2026 at TMDB on 2026-11-22 04:10 UTC, "
         "nothing comes due at OMDb"
     )
+    assert "4 films of 2024 at" in coming_due({Source.TMDB: coming("2024", films=4)})
+    assert "of 2019, 2020 and 2024 at" in coming_due({Source.TMDB: coming("2019", "2020", "2024")})
+    many = coming("2019", "2020", "2024", "undated")
+    assert "8 films of 2019, 2020 and 2 more years at" in coming_due({Source.TMDB: many})
