@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import threading
 from datetime import timedelta
 
 import dagster as dg
@@ -165,21 +164,8 @@ def test_a_missing_key_and_an_empty_warehouse_are_said(ticking: Ticking) -> None
 
 
 def test_a_held_warehouse_is_a_skip_and_no_failing_tick(stocked: Ticking) -> None:
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with stocked.warehouse.writing("a long write"):
-            is_held.set()
-            may_end.wait(10)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert is_held.wait(5)
+    with stocked.held():
         reason = stocked.sensor()
-    finally:
-        may_end.set()
-        holder.join()
     assert isinstance(reason, str)
     assert reason.startswith("the warehouse could not be read: ")
     assert "was held for more than 0.3 s" in reason

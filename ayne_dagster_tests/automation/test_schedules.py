@@ -129,6 +129,29 @@ def test_what_a_run_under_way_does_already_is_not_asked_for_again(
         assert not isinstance(answer, str)
 
 
+def test_a_held_warehouse_costs_no_day_and_no_week(stocked: Ticking) -> None:
+    """The runs wait for their turn themselves: the next tick may be a week away."""
+    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"))
+    stocked.put(MOVIE_LISTS, row_of(MOVIE_LISTS, list_name="popular", tmdb_id=11))
+    stocked.overrides = {"database": {"wait_seconds": 0.1}}
+    years = {"quick_update": RECENT, "daily_update": RECENT}
+    years |= dict.fromkeys(("weekly_enrichment", "train_model"), ("2024", "2024"))
+    with stocked.held():
+        for name, expected in years.items():
+            requests = by_range(stocked.schedule(name))
+            assert list(requests) == [expected]
+            assert assets(requests[expected]) is None
+            reason = requests[expected].tags["ayne/reason"]
+            assert "; what is due could not be read: " in reason
+            assert "was held for more than 0.1 s by " in reason
+        # What needs no warehouse is looked at all the same.
+        stocked.run("whole_graph", ("2020", "undated"))
+        for name in years:
+            reason = stocked.schedule(name)
+            assert isinstance(reason, str)
+            assert reason.startswith("under way: whole_graph over 2020-undated (")
+
+
 def test_no_key_no_quota_and_an_empty_warehouse_are_said(ticking: Ticking) -> None:
     empty = "nothing is collected yet"
     for name in ("weekly_enrichment", "train_model"):
