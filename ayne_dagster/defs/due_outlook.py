@@ -128,6 +128,15 @@ class DueOutlook:
             None,
         )
 
+    def new_on(self, lists: Sequence[str]) -> list[DueYear]:
+        """The films of these lists that TMDB was never asked for.
+
+        Raises:
+            WarehouseBusy: Somebody writes for longer than is waited here.
+        """
+        rows = self.queries.listed_new_years(lists, self.keys, self.now, self.policy)
+        return [DueYear.of(Source.TMDB, row) for row in rows]
+
     def coming_due(self) -> str:
         """What comes due next at each source with a key, in words."""
         return coming_due(

@@ -18,14 +18,13 @@ from types import MappingProxyType
 import dagster as dg
 
 from ayne_dagster.defs.due_outlook import NO_KEY, NOTHING_COLLECTED, DueOutlook
+from ayne_dagster.defs.job_options import CHOICES
 from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG, assets_of_job, range_tags
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
-from ayne_dagster.domain.release_years import release_year_of
 from ayne_dagster.domain.run_plans import (
     DueYear,
-    only_never_fetched,
     plan_runs,
     quota_without,
     used_up,
@@ -148,18 +147,16 @@ def _request(job: str, at: str, wanted: Wanted) -> dg.RunRequest:
 def _quick(outlook: DueOutlook) -> list[Wanted] | str:
     """Read the popular and trending lists and fetch their films that were never fetched.
 
-    Whatever year they are of. Walks no year and refreshes nothing.
+    In recent years those of this reading, in older ones those of the reading before. Walks no year
+    and refreshes nothing.
     """
     if reason := _why_not(outlook, ("quick_update", *_LOOKING)):
         return reason
     always = Wanted(outlook.recent, "the popular and trending lists, new films of recent years")
     if outlook.unread:
         return [always]
-    listed = {
-        release_year_of(film["release_date"], outlook.keys)
-        for film in outlook.queries.listed_films()
-    }
-    new = only_never_fetched(outlook.due, listed.difference(outlook.recent))
+    lists = [category.value for category in CHOICES["quick_update"]["categories"]]
+    new = [d for d in outlook.new_on(lists) if d.release_year not in outlook.recent]
     return [always, *_refreshing(outlook, new, "new films of the lists")]
 
 

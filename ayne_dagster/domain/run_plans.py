@@ -8,7 +8,7 @@ year without a due film is in no run, because each year of a run is written down
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
@@ -141,16 +141,6 @@ def servable(due: Iterable[DueYear], quota_left: Quota) -> list[DueYear]:
     """What a source that still answers today could be asked for."""
     open_sources = {source for source, quota in quota_left.items() if quota is None or quota > 0}
     return [d for d in due if d.films > 0 and d.source in open_sources]
-
-
-def only_never_fetched(due: Iterable[DueYear], years: Iterable[str]) -> list[DueYear]:
-    """The films of these years that TMDB was never asked for."""
-    wanted = set(years)
-    return [
-        replace(d, films=d.never_fetched)
-        for d in due
-        if d.source is Source.TMDB and d.never_fetched and d.release_year in wanted
-    ]
 
 
 def quota_without(quota_left: Quota, due: Iterable[DueYear]) -> Quota:

@@ -27,6 +27,8 @@ SELECT release_year, count(*) AS films, count(*) FILTER (WHERE NOT is_answered) 
 FROM (SELECT release_year, is_answered, {DUE_AT} FROM timed AS due WHERE {IS_DUE})
 GROUP BY release_year ORDER BY release_year
 """
+_IS_LISTED_AND_NEW = """is_asked AND answered_at IS NULL AND tmdb_id IN (
+    SELECT tmdb_id FROM {movie_lists} WHERE list_name IN (SELECT unnest($lists)))"""
 _NEXT_DUE = """
 SELECT to_timestamp(min(due_seconds)) AS due_at FROM timed WHERE due_seconds > $seconds
 """
@@ -72,6 +74,15 @@ def due_years_query(
     """How many films are due in each year that has any, and since when."""
     sql = timed_films(source, policy, IS_CANDIDATE) + _YEARS_DUE
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
+
+
+def listed_new_query(
+    lists: Sequence[str], years: Sequence[str], now: datetime, policy: RefreshPolicy
+) -> Query:
+    """How many films of these lists TMDB was never asked for, in each year that has any."""
+    sql = timed_films(Source.TMDB, policy, _IS_LISTED_AND_NEW) + _YEARS_DUE
+    parameters = due_parameters(Source.TMDB, years, now, policy, None) | {"lists": list(lists)}
+    return with_needed(sql, parameters)
 
 
 def next_due_query(

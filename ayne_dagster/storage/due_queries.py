@@ -23,6 +23,7 @@ from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.storage.due_counts import (
     due_years_query,
     freshness_query,
+    listed_new_query,
     next_due_query,
     next_films_query,
     spared_query,
@@ -126,6 +127,24 @@ class DueQueries(MovieQueries):
         with self._reading() as (connection, tables):
             feed = _feed(connection, tables)
             sql, parameters = due_years_query(source, years, now, policy, feed)
+            return rows_of(connection.execute(sql.format(**tables), parameters))
+
+    def listed_new_years(
+        self, lists: Sequence[str], years: Sequence[str], now: datetime, policy: RefreshPolicy
+    ) -> list[dict[str, Any]]:
+        """The years with films of these lists that TMDB was never asked for, in order.
+
+        Args:
+            lists: Names of lists; the films that were on them when they were last read.
+            years: Release years.
+            now: The moment asked about, UTC.
+            policy: The numbers of the rule.
+
+        Returns:
+            Rows as of `due_years`, of these films alone.
+        """
+        with self._reading() as (connection, tables):
+            sql, parameters = listed_new_query(lists, years, now, policy)
             return rows_of(connection.execute(sql.format(**tables), parameters))
 
     def next_due(

@@ -1,7 +1,5 @@
 """What the schedules ask for at their time; by the platform's clock it is 1 June 2024."""
 
-from datetime import date
-
 import dagster as dg
 import pytest
 
@@ -47,18 +45,21 @@ def test_the_daily_update_is_one_run_over_recent_years_and_few_over_what_else_is
 def test_the_quick_update_adds_only_years_of_listed_films_that_were_never_fetched(
     stocked: Ticking,
 ) -> None:
+    listed = ((3, "popular"), (21, "popular"), (21, "trending_week"), (22, "popular"))
     stocked.put(
         MOVIE_LISTS,
-        *(
-            row_of(MOVIE_LISTS, list_name="popular", tmdb_id=number, release_date=date(year, 5, 1))
-            for number, year in ((3, 2001), (21, 2002), (22, 2024))
-        ),
-    )
-    # Due in 1999, but on no list; of 2001 all were fetched.
-    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"), discovered(21, "2002"))
+        *(row_of(MOVIE_LISTS, list_name=name, tmdb_id=n)
+          for n, name in (*listed, (31, "top_rated"))),
+    )  # fmt: skip
+    # 11 is on no list, 12 neither, though in a year that has one, and 31 on a list it does not
+    # read; 3 was fetched, and 22 is of the recent years, which have a run anyway.
+    years = {11: "1999", 12: "2002", 21: "2002", 22: "2024", 31: "2010"}
+    stocked.put(DISCOVERED_MOVIES, *(discovered(n, year) for n, year in years.items()))
     requests = by_range(stocked.schedule("quick_update"))
     assert sorted(requests) == [("2002", "2002"), RECENT]
     assert assets(requests["2002", "2002"]) == REFRESHING
+    reason = requests["2002", "2002"].tags["ayne/reason"]
+    assert reason == "new films of the lists: 1 film at TMDB"
 
 
 def test_the_weekly_enrichment_serves_every_due_year_and_trains_this_year_whatever_is_due(

@@ -13,7 +13,6 @@ from ayne_dagster.domain.run_plans import (
     RunPlan,
     coming_due,
     films_per_source,
-    only_never_fetched,
     plan_runs,
     quota_without,
     recent_years,
@@ -123,15 +122,6 @@ def test_without_a_wait_every_second_is_a_new_question() -> None:
     assert plan.run_key("refresh", NOW, timedelta()) != plan.run_key(
         "refresh", NOW + one_second, timedelta()
     )
-
-
-def test_films_never_fetched_are_counted_alone() -> None:
-    found = [
-        due(2000, 9, never_fetched=2), due(2001, 9), due(2002, 5, never_fetched=5),
-        due(2000, 3, Source.OMDB, never_fetched=3),
-    ]  # fmt: skip
-    new = only_never_fetched(found, ["2000", "2001"])
-    assert [(d.release_year, d.films) for d in new] == [("2000", 2)]
 
 
 def test_recent_years_begin_with_the_last_and_end_with_undated() -> None:
