@@ -85,21 +85,12 @@ def plan_schedule(
 
 def plan_change_feed(collection: Collection) -> list[PlannedRun]:
     """The runs that read the days of TMDB's change feed not read yet; none where it is off."""
-    import dagster as dg
-
     from ayne_dagster.defs.change_feed import JOB, request_days
     from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG
     from ayne_dagster.storage.change_queries import ChangeQueries
 
     with _instance() as instance:
         asked = request_days(instance, collection.services, ChangeQueries(collection.warehouse))
-        # Dagster knows a day as a partition only once somebody has added it.
-        for change in asked.dynamic_partitions_requests or []:
-            if isinstance(change, dg.AddDynamicPartitionsRequest):
-                instance.add_dynamic_partitions(change.partitions_def_name, change.partition_keys)
-            else:
-                for key in change.partition_keys:
-                    instance.delete_dynamic_partition(change.partitions_def_name, key)
     return [
         PlannedRun(
             job=JOB,

@@ -13,10 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 
-from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.outcomes import SOURCE_NAMES, Source
 from ayne_dagster.domain.release_years import UNDATED, contiguous_blocks
-
-SERVICE_NAMES = {Source.TMDB: "TMDB", Source.OMDB: "OMDb"}
 
 Quota = Mapping[Source, int | None]
 """Requests left today by source; None: no limit."""
@@ -166,9 +164,7 @@ def films_per_source(due: Iterable[DueYear]) -> str:
     for d in due:
         films[d.source] = films.get(d.source, 0) + d.films
     return ", ".join(
-        f"{_count(films[source])} at {SERVICE_NAMES[source]}"
-        for source in Source
-        if source in films
+        f"{_count(films[source])} at {SOURCE_NAMES[source]}" for source in Source if source in films
     )
 
 
@@ -185,7 +181,7 @@ def why_unserved(due: Iterable[DueYear], quota_left: Quota, now: datetime) -> li
     for source in Source:
         if not any(d.source is source for d in due):
             continue
-        name, films = SERVICE_NAMES[source], sum(d.films for d in due if d.source is source)
+        name, films = SOURCE_NAMES[source], sum(d.films for d in due if d.source is source)
         if source not in quota_left:
             reasons.append(f"{name}: {source.upper()}__API_KEY is not set, {_count(films)} due")
         elif quota_left[source] is not None and quota_left[source] == 0:
@@ -196,7 +192,7 @@ def why_unserved(due: Iterable[DueYear], quota_left: Quota, now: datetime) -> li
 def used_up(source: Source, now: datetime) -> str:
     """A source that answers no more today, in words; quotas end at midnight UTC."""
     midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    return f"{SERVICE_NAMES[source]}: the day's quota is used up until {moment(midnight)}"
+    return f"{SOURCE_NAMES[source]}: the day's quota is used up until {moment(midnight)}"
 
 
 def coming_due(nearest: Mapping[Source, Sequence[Mapping[str, Any]]]) -> str:
@@ -208,12 +204,12 @@ def coming_due(nearest: Mapping[Source, Sequence[Mapping[str, Any]]]) -> str:
     words = []
     for source, rows in nearest.items():
         if not rows:
-            words.append(f"nothing comes due at {SERVICE_NAMES[source]}")
+            words.append(f"nothing comes due at {SOURCE_NAMES[source]}")
             continue
         films = _count(sum(row["films"] for row in rows))
         years = _listed([row["release_year"] for row in rows])
         at = moment(rows[0]["due_at"])
-        words.append(f"{films} of {years} at {SERVICE_NAMES[source]} on {at}")
+        words.append(f"{films} of {years} at {SOURCE_NAMES[source]} on {at}")
     return "next: " + ", ".join(words)
 
 
