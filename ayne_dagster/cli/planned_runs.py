@@ -1,6 +1,6 @@
 """What a schedule, or the change feed's sensor, would request at this moment.
 
-Lives here: asking Dagster's own schedules and the sensor's function for their runs. Not here: what
+Lives here: asking the functions behind the schedules and the sensor for their runs. Not here: what
 they decide (`defs/schedules.py`, `defs/change_feed.py`), and making the runs (`cli/run.py`).
 """
 
@@ -43,22 +43,28 @@ def plan_schedule(
 ) -> list[PlannedRun] | str:
     """The runs the schedule of that name requests now, or why there are none, in words.
 
-    Dagster evaluates the schedule itself, so that nothing can differ from its tick.
+    The function behind the schedule's tick answers, so that nothing can differ from it but one
+    thing: who waits for an answer waits for a held warehouse as long as the settings say.
 
     Args:
         collection: Of what.
         schedule: Its name, which is its job's too.
         years: Only these release years; None: all.
         options: Of every run: fields of `RunOptions`.
+
+    Raises:
+        WarehouseBusy: Somebody held the warehouse for longer than that.
     """
+    import dagster as dg
+
     from ayne_dagster.defs.job_options import RunOptions, run_config_of
     from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG, REASON_TAG
 
-    tick = _evaluated(collection, schedule)
-    if not tick.run_requests:
-        return tick.skip_message or "nothing is due"
+    requested = _requested(collection, schedule)
+    if isinstance(requested, dg.SkipReason):
+        return requested.skip_message or "nothing is due"
     planned = []
-    for request in tick.run_requests:
+    for request in requested:
         first, last = request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
         keys = collection.years[collection.years.index(first) : collection.years.index(last) + 1]
         chosen = keys if years is None else [key for key in keys if key in years]
@@ -79,21 +85,12 @@ def plan_schedule(
 
 def plan_change_feed(collection: Collection) -> list[PlannedRun]:
     """The runs that read the days of TMDB's change feed not read yet; none where it is off."""
-    import dagster as dg
-
     from ayne_dagster.defs.change_feed import JOB, request_days
     from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG
     from ayne_dagster.storage.change_queries import ChangeQueries
 
     with _instance() as instance:
         asked = request_days(instance, collection.services, ChangeQueries(collection.warehouse))
-        # Dagster knows a day as a partition only once somebody has added it.
-        for change in asked.dynamic_partitions_requests or []:
-            if isinstance(change, dg.AddDynamicPartitionsRequest):
-                instance.add_dynamic_partitions(change.partitions_def_name, change.partition_keys)
-            else:
-                for key in change.partition_keys:
-                    instance.delete_dynamic_partition(change.partitions_def_name, key)
     return [
         PlannedRun(
             job=JOB,
@@ -104,25 +101,20 @@ def plan_change_feed(collection: Collection) -> list[PlannedRun]:
     ]
 
 
-def _evaluated(collection: Collection, schedule: str) -> "dg.ScheduleExecutionData":
-    import dagster as dg
+def _requested(collection: Collection, schedule: str) -> "Sequence[dg.RunRequest] | dg.SkipReason":
+    from ayne_dagster.defs.due_outlook import DueOutlook
+    from ayne_dagster.defs.schedules import requests
 
-    from ayne_dagster.defs.schedules import schedules
-
-    # Not all definitions of the platform: they cost a second, and a tick needs none of them.
-    found = next(one for one in schedules().schedules or () if one.name == schedule)
-    assert isinstance(found, dg.ScheduleDefinition)
-    with (
-        _instance() as instance,
-        dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=collection.now,
-            resources={
-                name: collection.resources[name] for name in ("queries", "services", "policy")
-            },
-        ) as context,
-    ):
-        return found.evaluate_tick(context)
+    queries = collection.resources["queries"]
+    with _instance() as instance:
+        seen = DueOutlook.before_reading(
+            instance,
+            queries,
+            collection.services,
+            collection.policy,
+            most_seconds=queries.warehouse.wait_seconds,
+        )
+        return requests(schedule, seen.read(), collection.now)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ NOTHING_COLLECTED = (
 )
 NO_KEY = "TMDB__API_KEY is not set: nothing can be asked for"
 READ_SECONDS = 5.0
-"""How long a tick waits for a held warehouse; the next tick comes soon enough."""
+"""How long a tick waits for a held warehouse: a daemon has other ticks to see to."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class DueOutlook:
     Attributes:
         now: When, by the platform's clock, UTC.
         keys: All release years.
-        due: What is due, by source and year.
+        due: What is due, by source and year; nothing before `read`.
         quota_left: Requests left today of every source with a key; None: no limit.
         runs: Runs that are queued or under way.
         queries: Whom to ask further.
         policy: The refresh rule.
+        unread: Why the warehouse cannot be asked, in words; None: it can.
     """
 
     now: datetime
@@ -49,41 +50,60 @@ class DueOutlook:
     runs: tuple[OpenRun, ...]
     queries: FetchQueries
     policy: RefreshPolicy
+    unread: str | None = None
 
     @classmethod
-    def look(
+    def before_reading(
         cls,
         instance: dg.DagsterInstance,
         queries: FetchQueries,
         services: Services,
         policy: RefreshPolicy,
+        most_seconds: float = READ_SECONDS,
     ) -> "DueOutlook":
-        """Look now.
+        """What can be seen without the warehouse.
 
-        Raises:
-            WarehouseBusy: Somebody writes for longer than a tick waits.
+        The runs come first: one that ends before the warehouse is read is then looked at once too
+        often, and never missed.
+
+        Args:
+            instance: Whose runs.
+            queries: Whom `read` will ask.
+            services: What has a key, its quota, and the clock.
+            policy: The refresh rule.
+            most_seconds: How long `read` waits at most for a held warehouse.
         """
         now, keys = services.now(), tuple(release_year_partitions().get_partition_keys())
         warehouse = queries.warehouse
-        asked = replace(
-            queries,
-            warehouse=replace(warehouse, wait_seconds=min(warehouse.wait_seconds, READ_SECONDS)),
-        )
-        # The runs first: one that ends in between is then looked at once too often, never missed.
-        runs = tuple(open_runs(instance, keys))
+        patience = min(warehouse.wait_seconds, most_seconds)
         return cls(
             now=now,
             keys=keys,
-            due=tuple(due for source in Source for due in _due(asked, source, keys, now, policy)),
+            due=(),
             quota_left=_quota_left(services, now),
-            runs=runs,
-            queries=asked,
+            runs=tuple(open_runs(instance, keys)),
+            queries=replace(queries, warehouse=replace(warehouse, wait_seconds=patience)),
             policy=policy,
         )
 
+    def read(self) -> "DueOutlook":
+        """The same with what is due.
+
+        Raises:
+            WarehouseBusy: Somebody writes for longer than is waited here.
+        """
+        due = (
+            DueYear.of(source, row)
+            for source in Source
+            for row in self.queries.due_years(source, self.keys, self.now, self.policy)
+        )
+        return replace(self, due=tuple(due))
+
     @property
     def is_empty(self) -> bool:
-        """Whether no film is known at all."""
+        """Whether it is known that there is no film at all."""
+        if self.unread:
+            return False
         return not self.due and not self.queries.films_known(Source.TMDB, self.keys)
 
     @property
@@ -108,26 +128,23 @@ class DueOutlook:
             None,
         )
 
+    def new_on(self, lists: Sequence[str]) -> list[DueYear]:
+        """The films of these lists that TMDB was never asked for.
+
+        Raises:
+            WarehouseBusy: Somebody writes for longer than is waited here.
+        """
+        rows = self.queries.listed_new_years(lists, self.keys, self.now, self.policy)
+        return [DueYear.of(Source.TMDB, row) for row in rows]
+
     def coming_due(self) -> str:
         """What comes due next at each source with a key, in words."""
-        nearest = {}
-        for source in self.quota_left:
-            at = self.queries.next_due(source, self.keys, self.now, self.policy)
-            nearest[source] = at and (
-                at,
-                _due(self.queries, source, self.keys, at, self.policy),
-            )
-        return coming_due(nearest)
-
-
-def _due(
-    queries: FetchQueries,
-    source: Source,
-    keys: Sequence[str],
-    now: datetime,
-    policy: RefreshPolicy,
-) -> list[DueYear]:
-    return [DueYear.of(source, row) for row in queries.due_years(source, keys, now, policy)]
+        return coming_due(
+            {
+                source: self.queries.next_due_films(source, self.keys, self.now, self.policy)
+                for source in self.quota_left
+            }
+        )
 
 
 def _quota_left(services: Services, now: datetime) -> Quota:

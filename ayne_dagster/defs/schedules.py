@@ -5,24 +5,26 @@ which runs each of them asks for. Not here: what is asked for because a film cam
 (`sensors.py`), and what a job does (`jobs.py`). See `docs/automation.md`.
 
 A schedule of Dagster starts runs of one job. Where only some of its assets are wanted over other
-years, the run is one of that job with fewer assets.
+years, the run is one of that job with fewer assets. Where the warehouse is held, the tick asks for
+what it wants whatever is due: its hour comes once, and the run waits its turn.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from inspect import getdoc
+from types import MappingProxyType
 
 import dagster as dg
 
 from ayne_dagster.defs.due_outlook import NO_KEY, NOTHING_COLLECTED, DueOutlook
+from ayne_dagster.defs.job_options import CHOICES
 from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG, assets_of_job, range_tags
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
-from ayne_dagster.domain.release_years import release_year_of
 from ayne_dagster.domain.run_plans import (
     DueYear,
-    only_never_fetched,
     plan_runs,
     quota_without,
     used_up,
@@ -63,18 +65,39 @@ def schedules() -> dg.Definitions:
     when = load_settings().automation
     return dg.Definitions(
         schedules=[
-            _schedule("quick_update", when.quick_cron, when, _quick),
-            _schedule("daily_update", when.daily_cron, when, _daily),
-            _schedule("weekly_enrichment", when.weekly_cron, when, _weekly),
-            _schedule("train_model", when.training_cron, when, _training, needs_key=False),
+            _schedule("quick_update", when.quick_cron, when),
+            _schedule("daily_update", when.daily_cron, when),
+            _schedule("weekly_enrichment", when.weekly_cron, when),
+            _schedule("train_model", when.training_cron, when, needs_key=False),
         ]
     )
 
 
+def requests(
+    job: str, outlook: DueOutlook, scheduled_at: datetime
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """What a tick of the job's schedule requests, or why nothing.
+
+    Args:
+        job: The schedule's name, which is its job's too.
+        outlook: What there is, read; or `unread`, and then the warehouse is not asked.
+        scheduled_at: The time of the tick, by which its runs are named.
+
+    Raises:
+        WarehouseBusy: Somebody writes for longer than the outlook waits.
+    """
+    wanted = _CHOICES[job](outlook)
+    if isinstance(wanted, str):
+        return dg.SkipReason(wanted)
+    at = f"{scheduled_at:%Y-%m-%dT%H:%M%z}"
+    unread = f"; what is due could not be read: {outlook.unread}" if outlook.unread else ""
+    return [_request(job, at, replace(one, reason=one.reason + unread)) for one in wanted]
+
+
 def _schedule(
-    job: str, cron: str, automation: AutomationSettings, choose: Choice, *, needs_key: bool = True
+    job: str, cron: str, automation: AutomationSettings, *, needs_key: bool = True
 ) -> dg.ScheduleDefinition:
-    """A schedule of the job's name, which asks `choose` what to run."""
+    """A schedule of the job's name."""
 
     @dg.schedule(
         cron_schedule=cron,
@@ -86,7 +109,7 @@ def _schedule(
             if automation.is_on
             else dg.DefaultScheduleStatus.STOPPED
         ),
-        description=getdoc(choose),
+        description=getdoc(_CHOICES[job]),
     )
     def tick(
         context: dg.ScheduleEvaluationContext,
@@ -96,14 +119,13 @@ def _schedule(
     ) -> dg.SkipReason | list[dg.RunRequest]:
         if needs_key and not services.has_tmdb_key:
             return dg.SkipReason(NO_KEY)
+        at = context.scheduled_execution_time
+        seen = DueOutlook.before_reading(context.instance, queries, services, policy)
         try:
-            wanted = choose(DueOutlook.look(context.instance, queries, services, policy))
+            return requests(job, seen.read(), at)
         except WarehouseBusy as error:
-            return dg.SkipReason(f"the warehouse could not be read: {error}")
-        if isinstance(wanted, str):
-            return dg.SkipReason(wanted)
-        at = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M%z}"
-        return [_request(job, at, one) for one in wanted]
+            # The next tick may be a week away. The run waits for its turn as long as it takes.
+            return requests(job, replace(seen, unread=str(error)), at)
 
     return tick
 
@@ -125,19 +147,17 @@ def _request(job: str, at: str, wanted: Wanted) -> dg.RunRequest:
 def _quick(outlook: DueOutlook) -> list[Wanted] | str:
     """Read the popular and trending lists and fetch their films that were never fetched.
 
-    Whatever year they are of. Walks no year and refreshes nothing.
+    In recent years those of this reading, in older ones those of the reading before. Walks no year
+    and refreshes nothing.
     """
     if reason := _why_not(outlook, ("quick_update", *_LOOKING)):
         return reason
-    listed = {
-        release_year_of(film["release_date"], outlook.keys)
-        for film in outlook.queries.listed_films()
-    }
-    new = only_never_fetched(outlook.due, listed.difference(outlook.recent))
-    return [
-        Wanted(outlook.recent, "the popular and trending lists, new films of recent years"),
-        *_refreshing(outlook, new, "new films of the lists"),
-    ]
+    always = Wanted(outlook.recent, "the popular and trending lists, new films of recent years")
+    if outlook.unread:
+        return [always]
+    lists = [category.value for category in CHOICES["quick_update"]["categories"]]
+    new = [d for d in outlook.new_on(lists) if d.release_year not in outlook.recent]
+    return [always, *_refreshing(outlook, new, "new films of the lists")]
 
 
 def _daily(outlook: DueOutlook) -> list[Wanted] | str:
@@ -192,6 +212,16 @@ def _training(outlook: DueOutlook) -> list[Wanted] | str:
         if TRAINED_MODEL.name in run.assets and outlook.this_year in run.years:
             return f"under way: {run.words}"
     return [Wanted([outlook.this_year], "this year's model")]
+
+
+_CHOICES: Mapping[str, Choice] = MappingProxyType(
+    {
+        "quick_update": _quick,
+        "daily_update": _daily,
+        "weekly_enrichment": _weekly,
+        "train_model": _training,
+    }
+)
 
 
 def _why_not(outlook: DueOutlook, jobs: Sequence[str]) -> str | None:

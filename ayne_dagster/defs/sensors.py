@@ -65,8 +65,8 @@ def sensors() -> dg.Definitions:
             return dg.SkipReason(NO_KEY)
         wait = timedelta(minutes=settings.automation.retry_minutes)
         try:
-            outlook = DueOutlook.look(context.instance, queries, services, policy)
-            return _requests(context.instance, outlook, wait)
+            seen = DueOutlook.before_reading(context.instance, queries, services, policy)
+            return _requests(context.instance, seen.read(), wait)
         except WarehouseBusy as error:
             return dg.SkipReason(f"the warehouse could not be read: {error}")
 

@@ -37,8 +37,11 @@ class WalkScope:
         return deep_enough and self.min_votes <= other.min_votes
 
 
-def recent_years(years: Sequence[str], now: datetime) -> list[str]:
-    """Last, this and the coming years among these: whose films are still being announced."""
+def recent_dated_years(years: Sequence[str], now: datetime) -> list[str]:
+    """Last, this and the coming years among these: whose films are still being announced.
+
+    Without `undated`, which cannot be walked.
+    """
     return [year for year in years if year != UNDATED and int(year) >= now.year - 1]
 
 
@@ -62,7 +65,7 @@ def years_to_walk(
         older_interval: How long a walk of an older year is good for.
     """
     chosen = []
-    recent = set(recent_years(years, now))
+    recent = set(recent_dated_years(years, now))
     for year in years:
         if year == UNDATED:
             continue

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ayne_dagster.domain.change_feed import ChangeFeed
-from ayne_dagster.domain.outcomes import FetchOutcome, Source
+from ayne_dagster.domain.outcomes import SOURCE_NAMES, FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import (
     UNDATED_BAND,
     RefreshPolicy,
@@ -20,8 +20,6 @@ from ayne_dagster.domain.refresh_policy import (
     decide,
     spread_factors,
 )
-
-SOURCE_NAMES = {Source.TMDB: "TMDB", Source.OMDB: "OMDb"}
 
 
 @dataclass(frozen=True)

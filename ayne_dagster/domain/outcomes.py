@@ -14,6 +14,10 @@ class Source(StrEnum):
     OMDB = "omdb"
 
 
+SOURCE_NAMES = {Source.TMDB: "TMDB", Source.OMDB: "OMDb"}
+"""As people write them."""
+
+
 class FetchOutcome(StrEnum):
     """What one request for one film came to; the table of fault cases in `docs/services.md`."""
 

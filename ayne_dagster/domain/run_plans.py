@@ -8,15 +8,13 @@ year without a due film is in no run, because each year of a run is written down
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 
-from ayne_dagster.domain.outcomes import Source
+from ayne_dagster.domain.outcomes import SOURCE_NAMES, Source
 from ayne_dagster.domain.release_years import UNDATED, contiguous_blocks
-
-SERVICE_NAMES = {Source.TMDB: "TMDB", Source.OMDB: "OMDb"}
 
 Quota = Mapping[Source, int | None]
 """Requests left today by source; None: no limit."""
@@ -143,16 +141,6 @@ def servable(due: Iterable[DueYear], quota_left: Quota) -> list[DueYear]:
     return [d for d in due if d.films > 0 and d.source in open_sources]
 
 
-def only_never_fetched(due: Iterable[DueYear], years: Iterable[str]) -> list[DueYear]:
-    """The films of these years that TMDB was never asked for."""
-    wanted = set(years)
-    return [
-        replace(d, films=d.never_fetched)
-        for d in due
-        if d.source is Source.TMDB and d.never_fetched and d.release_year in wanted
-    ]
-
-
 def quota_without(quota_left: Quota, due: Iterable[DueYear]) -> Quota:
     """What is left of the quota once these films were asked for."""
     needed = dict.fromkeys(quota_left, 0)
@@ -176,9 +164,7 @@ def films_per_source(due: Iterable[DueYear]) -> str:
     for d in due:
         films[d.source] = films.get(d.source, 0) + d.films
     return ", ".join(
-        f"{_count(films[source])} at {SERVICE_NAMES[source]}"
-        for source in Source
-        if source in films
+        f"{_count(films[source])} at {SOURCE_NAMES[source]}" for source in Source if source in films
     )
 
 
@@ -195,7 +181,7 @@ def why_unserved(due: Iterable[DueYear], quota_left: Quota, now: datetime) -> li
     for source in Source:
         if not any(d.source is source for d in due):
             continue
-        name, films = SERVICE_NAMES[source], sum(d.films for d in due if d.source is source)
+        name, films = SOURCE_NAMES[source], sum(d.films for d in due if d.source is source)
         if source not in quota_left:
             reasons.append(f"{name}: {source.upper()}__API_KEY is not set, {_count(films)} due")
         elif quota_left[source] is not None and quota_left[source] == 0:
@@ -206,24 +192,24 @@ def why_unserved(due: Iterable[DueYear], quota_left: Quota, now: datetime) -> li
 def used_up(source: Source, now: datetime) -> str:
     """A source that answers no more today, in words; quotas end at midnight UTC."""
     midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    return f"{SERVICE_NAMES[source]}: the day's quota is used up until {moment(midnight)}"
+    return f"{SOURCE_NAMES[source]}: the day's quota is used up until {moment(midnight)}"
 
 
-def coming_due(nearest: Mapping[Source, tuple[datetime, Sequence[DueYear]] | None]) -> str:
+def coming_due(nearest: Mapping[Source, Sequence[Mapping[str, Any]]]) -> str:
     """What comes due next, in words: `next: 3 films of 2026 at TMDB on 2026-11-22 04:10 UTC`.
 
     Args:
-        nearest: Per source when the next film comes due, and what is due then; None: nothing does.
+        nearest: Per source the rows of `next_due_films`; none: no film comes due there.
     """
     words = []
-    for source, found in nearest.items():
-        if found is None:
-            words.append(f"nothing comes due at {SERVICE_NAMES[source]}")
+    for source, rows in nearest.items():
+        if not rows:
+            words.append(f"nothing comes due at {SOURCE_NAMES[source]}")
             continue
-        at, due = found
-        films = _count(sum(d.films for d in due))
-        years = " and ".join(_spans([d.release_year for d in due]))
-        words.append(f"{films} of {years} at {SERVICE_NAMES[source]} on {moment(at)}")
+        films = _count(sum(row["films"] for row in rows))
+        years = _listed([row["release_year"] for row in rows])
+        at = moment(rows[0]["due_at"])
+        words.append(f"{films} of {years} at {SOURCE_NAMES[source]} on {at}")
     return "next: " + ", ".join(words)
 
 
@@ -237,10 +223,10 @@ def span(years: Sequence[str]) -> str:
     return years[0] if len(years) == 1 else f"{years[0]}-{years[-1]}"
 
 
-def _spans(years: Sequence[str]) -> list[str]:
-    """The years, up to three by name."""
-    named = sorted(set(years))
-    return named if len(named) <= 3 else [*named[:2], f"{len(named) - 2} more years"]
+def _listed(years: Sequence[str]) -> str:
+    """The years, up to three by name: `2019, 2020 and 2026`."""
+    named = years if len(years) <= 3 else [*years[:2], f"{len(years) - 2} more years"]
+    return " and ".join([", ".join(named[:-1]), named[-1]] if named[:-1] else named)
 
 
 def _count(films: int) -> str:

@@ -27,8 +27,18 @@ SELECT release_year, count(*) AS films, count(*) FILTER (WHERE NOT is_answered) 
 FROM (SELECT release_year, is_answered, {DUE_AT} FROM timed AS due WHERE {IS_DUE})
 GROUP BY release_year ORDER BY release_year
 """
+_IS_LISTED_AND_NEW = """is_asked AND answered_at IS NULL AND tmdb_id IN (
+    SELECT tmdb_id FROM {movie_lists} WHERE list_name IN (SELECT unnest($lists)))"""
 _NEXT_DUE = """
 SELECT to_timestamp(min(due_seconds)) AS due_at FROM timed WHERE due_seconds > $seconds
+"""
+_NEXT_FILMS = """,
+coming AS (
+  SELECT release_year, due_seconds // 60 AS due_minute FROM timed WHERE due_seconds > $seconds
+)
+SELECT release_year, count(*) AS films, to_timestamp(60 * due_minute) AS due_at FROM coming
+WHERE due_minute = (SELECT min(due_minute) FROM coming)
+GROUP BY release_year, due_minute ORDER BY release_year
 """
 _SPARED = """
 SELECT count(*) AS films FROM timed
@@ -66,6 +76,15 @@ def due_years_query(
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
 
 
+def listed_new_query(
+    lists: Sequence[str], years: Sequence[str], now: datetime, policy: RefreshPolicy
+) -> Query:
+    """How many films of these lists TMDB was never asked for, in each year that has any."""
+    sql = timed_films(Source.TMDB, policy, _IS_LISTED_AND_NEW) + _YEARS_DUE
+    parameters = due_parameters(Source.TMDB, years, now, policy, None) | {"lists": list(lists)}
+    return with_needed(sql, parameters)
+
+
 def next_due_query(
     source: Source,
     years: Sequence[str],
@@ -75,6 +94,18 @@ def next_due_query(
 ) -> Query:
     """When the first of the films that are not due yet comes due."""
     sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_DUE
+    return with_needed(sql, due_parameters(source, years, now, policy, feed))
+
+
+def next_films_query(
+    source: Source,
+    years: Sequence[str],
+    now: datetime,
+    policy: RefreshPolicy,
+    feed: ChangeFeed | None = None,
+) -> Query:
+    """How many films of each year come due in the minute in which the first of them does."""
+    sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_FILMS
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
 
 

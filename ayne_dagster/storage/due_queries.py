@@ -23,7 +23,9 @@ from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.storage.due_counts import (
     due_years_query,
     freshness_query,
+    listed_new_query,
     next_due_query,
+    next_films_query,
     spared_query,
 )
 from ayne_dagster.storage.due_films import due_query
@@ -127,6 +129,24 @@ class DueQueries(MovieQueries):
             sql, parameters = due_years_query(source, years, now, policy, feed)
             return rows_of(connection.execute(sql.format(**tables), parameters))
 
+    def listed_new_years(
+        self, lists: Sequence[str], years: Sequence[str], now: datetime, policy: RefreshPolicy
+    ) -> list[dict[str, Any]]:
+        """The years with films of these lists that TMDB was never asked for, in order.
+
+        Args:
+            lists: Names of lists; the films that were on them when they were last read.
+            years: Release years.
+            now: The moment asked about, UTC.
+            policy: The numbers of the rule.
+
+        Returns:
+            Rows as of `due_years`, of these films alone.
+        """
+        with self._reading() as (connection, tables):
+            sql, parameters = listed_new_query(lists, years, now, policy)
+            return rows_of(connection.execute(sql.format(**tables), parameters))
+
     def next_due(
         self, source: Source, years: Sequence[str], now: datetime, policy: RefreshPolicy
     ) -> datetime | None:
@@ -145,6 +165,28 @@ class DueQueries(MovieQueries):
             feed = _feed(connection, tables)
             sql, parameters = next_due_query(source, years, now, policy, feed)
             return rows_of(connection.execute(sql.format(**tables), parameters))[0]["due_at"]
+
+    def next_due_films(
+        self, source: Source, years: Sequence[str], now: datetime, policy: RefreshPolicy
+    ) -> list[dict[str, Any]]:
+        """The films that come due next, in the minute in which the first of them does, by year.
+
+        As things stand: see `next_due`.
+
+        Args:
+            source: Whom to ask.
+            years: Release years.
+            now: The moment asked about, UTC.
+            policy: The numbers of the rule.
+
+        Returns:
+            Rows `release_year`, `films` and `due_at`, which is that minute, UTC, in all of them;
+            in the order of the years; empty where no film comes due.
+        """
+        with self._reading() as (connection, tables):
+            feed = _feed(connection, tables)
+            sql, parameters = next_films_query(source, years, now, policy, feed)
+            return rows_of(connection.execute(sql.format(**tables), parameters))
 
     def freshness_by_year(
         self,

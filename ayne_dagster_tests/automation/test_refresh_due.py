@@ -1,18 +1,20 @@
 """`refresh_due`: what a tick asks for, and what it says when it asks for nothing."""
 
 import asyncio
-import threading
+import re
+from datetime import timedelta
 
 import dagster as dg
 import pytest
 
 from ayne_dagster.domain.tables import (
+    CHANGE_DAYS,
     DISCOVERED_MOVIES,
     REFRESH_HISTORY,
     TMDB_DETAILS,
 )
 from ayne_dagster_tests.automation.ticking import Ticking, ranges
-from ayne_dagster_tests.storage.film_rows import asked, detailed, discovered
+from ayne_dagster_tests.storage.film_rows import asked, detailed, discovered, row_of
 
 
 def test_exactly_the_due_years_are_requested_and_neighbours_share_a_run(stocked: Ticking) -> None:
@@ -51,6 +53,36 @@ def test_a_tick_with_nothing_due_names_what_comes_next_and_when(stocked: Ticking
     assert " at TMDB on 2024-08-" in reason
     assert " at OMDb on 2024-1" in reason
     assert reason.endswith(" UTC")
+
+
+def test_a_film_that_grows_out_of_its_age_band_first_is_counted_as_things_stand(
+    ticking: Ticking,
+) -> None:
+    """Who looked again at the moment it named found no film: `0 films of  at TMDB`."""
+    released = (ticking.now - timedelta(days=59)).date()
+    ticking.put(TMDB_DETAILS, detailed(1, "2024", release_date=released, imdb_id=None))
+    ticking.put(REFRESH_HISTORY, asked("tmdb", 1, 0.1))
+    reason = ticking.sensor()
+    assert isinstance(reason, str)
+    assert reason.startswith("nothing is due; next: 1 film of 2024 at TMDB on 2024-06-")
+
+
+def test_films_that_the_change_feed_keeps_back_are_announced_when_they_are_due(
+    ticking: Ticking,
+) -> None:
+    ticking.put(
+        CHANGE_DAYS,
+        *(
+            row_of(CHANGE_DAYS, changed_on=(ticking.now - timedelta(days=back)).date())
+            for back in range(1, 190)
+        ),
+    )
+    ticking.put(TMDB_DETAILS, *(detailed(n, str(1990 + n), imdb_id=None) for n in range(1, 8)))
+    ticking.put(REFRESH_HISTORY, *(asked("tmdb", number, 100) for number in range(1, 8)))
+    reason = ticking.sensor()
+    assert isinstance(reason, str)
+    # 180 days after the answer, a tenth more or less, and each film has a time of its own.
+    assert re.match(r"nothing is due; next: 1 film of 199\d at TMDB on 2024-0[78]-", reason), reason
 
 
 def test_years_a_run_works_on_are_left_to_it_and_named(stocked: Ticking) -> None:
@@ -132,21 +164,8 @@ def test_a_missing_key_and_an_empty_warehouse_are_said(ticking: Ticking) -> None
 
 
 def test_a_held_warehouse_is_a_skip_and_no_failing_tick(stocked: Ticking) -> None:
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with stocked.warehouse.writing("a long write"):
-            is_held.set()
-            may_end.wait(10)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert is_held.wait(5)
+    with stocked.held():
         reason = stocked.sensor()
-    finally:
-        may_end.set()
-        holder.join()
     assert isinstance(reason, str)
     assert reason.startswith("the warehouse could not be read: ")
     assert "was held for more than 0.3 s" in reason

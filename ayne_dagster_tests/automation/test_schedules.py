@@ -1,7 +1,5 @@
 """What the schedules ask for at their time; by the platform's clock it is 1 June 2024."""
 
-from datetime import date
-
 import dagster as dg
 import pytest
 
@@ -47,18 +45,21 @@ def test_the_daily_update_is_one_run_over_recent_years_and_few_over_what_else_is
 def test_the_quick_update_adds_only_years_of_listed_films_that_were_never_fetched(
     stocked: Ticking,
 ) -> None:
+    listed = ((3, "popular"), (21, "popular"), (21, "trending_week"), (22, "popular"))
     stocked.put(
         MOVIE_LISTS,
-        *(
-            row_of(MOVIE_LISTS, list_name="popular", tmdb_id=number, release_date=date(year, 5, 1))
-            for number, year in ((3, 2001), (21, 2002), (22, 2024))
-        ),
-    )
-    # Due in 1999, but on no list; of 2001 all were fetched.
-    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"), discovered(21, "2002"))
+        *(row_of(MOVIE_LISTS, list_name=name, tmdb_id=n)
+          for n, name in (*listed, (31, "top_rated"))),
+    )  # fmt: skip
+    # 11 is on no list, 12 neither, though in a year that has one, and 31 on a list it does not
+    # read; 3 was fetched, and 22 is of the recent years, which have a run anyway.
+    years = {11: "1999", 12: "2002", 21: "2002", 22: "2024", 31: "2010"}
+    stocked.put(DISCOVERED_MOVIES, *(discovered(n, year) for n, year in years.items()))
     requests = by_range(stocked.schedule("quick_update"))
     assert sorted(requests) == [("2002", "2002"), RECENT]
     assert assets(requests["2002", "2002"]) == REFRESHING
+    reason = requests["2002", "2002"].tags["ayne/reason"]
+    assert reason == "new films of the lists: 1 film at TMDB"
 
 
 def test_the_weekly_enrichment_serves_every_due_year_and_trains_this_year_whatever_is_due(
@@ -127,6 +128,29 @@ def test_what_a_run_under_way_does_already_is_not_asked_for_again(
         assert answer.startswith(f"under way: {running} over 2020-undated (")
     else:
         assert not isinstance(answer, str)
+
+
+def test_a_held_warehouse_costs_no_day_and_no_week(stocked: Ticking) -> None:
+    """The runs wait for their turn themselves: the next tick may be a week away."""
+    stocked.put(DISCOVERED_MOVIES, discovered(11, "1999"))
+    stocked.put(MOVIE_LISTS, row_of(MOVIE_LISTS, list_name="popular", tmdb_id=11))
+    stocked.overrides = {"database": {"wait_seconds": 0.1}}
+    years = {"quick_update": RECENT, "daily_update": RECENT}
+    years |= dict.fromkeys(("weekly_enrichment", "train_model"), ("2024", "2024"))
+    with stocked.held():
+        for name, expected in years.items():
+            requests = by_range(stocked.schedule(name))
+            assert list(requests) == [expected]
+            assert assets(requests[expected]) is None
+            reason = requests[expected].tags["ayne/reason"]
+            assert "; what is due could not be read: " in reason
+            assert "was held for more than 0.1 s by " in reason
+        # What needs no warehouse is looked at all the same.
+        stocked.run("whole_graph", ("2020", "undated"))
+        for name in years:
+            reason = stocked.schedule(name)
+            assert isinstance(reason, str)
+            assert reason.startswith("under way: whole_graph over 2020-undated (")
 
 
 def test_no_key_no_quota_and_an_empty_warehouse_are_said(ticking: Ticking) -> None:

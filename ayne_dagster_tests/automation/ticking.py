@@ -3,7 +3,9 @@
 Lives here: what several tests share. Not here: what is expected (`test_*.py`).
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +56,25 @@ class Ticking:
 
     def put(self, contract: TableContract, *rows: dict[str, Any]) -> None:
         put(self.warehouse, contract, *rows)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Somebody writes while the block runs, for longer than anybody waits."""
+        is_held, may_end = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with self.warehouse.writing("a long write"):
+                is_held.set()
+                may_end.wait(10)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        try:
+            assert is_held.wait(5)
+            yield
+        finally:
+            may_end.set()
+            holder.join()
 
     def sensor(self) -> list[dg.RunRequest] | str:
         """One tick of `refresh_due`: what it requests, or why nothing."""

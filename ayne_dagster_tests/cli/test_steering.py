@@ -1,6 +1,10 @@
 """`ayne refresh` and `ayne run`: exactly what was named, exactly what a schedule would do."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,16 +14,17 @@ import dagster as dg
 import httpx
 import pytest
 
-from ayne_dagster.cli.errors import RunFailed
+from ayne_dagster.cli.errors import RunFailed, is_expected
 from ayne_dagster.cli.job_runs import AssetOutcome, JobOutcome
 from ayne_dagster.cli.planned_runs import PlannedRun, plan_change_feed, plan_schedule
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS, REFRESH_HISTORY
 from ayne_dagster.sandbox.config import SANDBOX_TMDB_TOKEN, SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
-from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster.storage.warehouse import Warehouse, WarehouseBusy
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.cli.films_to_steer import collection_at, read_feed, three_films
+from ayne_dagster_tests.conftest import PROJECT
 from ayne_dagster_tests.storage.film_rows import NOW, asked, discovered, flagged, put
 
 THIS_YEAR = datetime.now(UTC).year
@@ -282,6 +287,44 @@ def test_a_plan_is_narrowed_to_years_and_carries_the_options(warehouse: Warehous
     assert (options["refresh_limit"], options["years"]) == (7, ["2002"])
     nothing = plan_schedule(collection_at(), "weekly_enrichment", years=["1950"])
     assert nothing == "nothing of these years is to be done"
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from ayne_dagster.storage.warehouse import Warehouse
+with Warehouse(Path(sys.argv[1])).writing("a long write"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_command_waits_for_a_held_warehouse_as_the_settings_say_and_names_the_holder(
+    invoke: Invoke, warehouse: Warehouse, planner: None, monkeypatch: pytest.MonkeyPatch
+):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(warehouse.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        text=True,
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        monkeypatch.setenv("DATABASE__WAIT_SECONDS", "0.2")
+        result = invoke("run", "quick")
+        assert isinstance(result.exception, WarehouseBusy)
+        assert is_expected(result.exception)
+        assert result.exit_code == 1
+        assert f"was held for more than 0.2 s by process {holder.pid} on " in str(result.exception)
+        assert "(a long write, since " in str(result.exception)
+        # Whoever may wait gets the plan once the holder has gone.
+        monkeypatch.setenv("DATABASE__WAIT_SECONDS", "20")
+        leaving = threading.Timer(0.4, holder.stdin.close)
+        leaving.start()
+        assert [one.job for one in weekly_runs()] == ["weekly_enrichment"] * 2
+        leaving.join()
 
 
 def test_where_nothing_is_collected_there_is_nothing_to_plan(planner: None):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,6 @@ from ayne_dagster.domain.run_plans import (
     RunPlan,
     coming_due,
     films_per_source,
-    only_never_fetched,
     plan_runs,
     quota_without,
     recent_years,
@@ -124,15 +124,6 @@ def test_without_a_wait_every_second_is_a_new_question() -> None:
     )
 
 
-def test_films_never_fetched_are_counted_alone() -> None:
-    found = [
-        due(2000, 9, never_fetched=2), due(2001, 9), due(2002, 5, never_fetched=5),
-        due(2000, 3, Source.OMDB, never_fetched=3),
-    ]  # fmt: skip
-    new = only_never_fetched(found, ["2000", "2001"])
-    assert [(d.release_year, d.films) for d in new] == [("2000", 2)]
-
-
 def test_recent_years_begin_with_the_last_and_end_with_undated() -> None:
     expected = ["2025", "2026", "2027", "2028", "2029", UNDATED]
     assert recent_years(KEYS, date(2026, 1, 1)) == expected
@@ -147,6 +138,11 @@ def test_what_is_asked_for_is_taken_off_the_quota() -> None:
     assert quota_without(quota, [due(2000, 300, Source.OMDB)])[Source.OMDB] == 0
 
 
+def coming(*years: str, films: int = 2) -> list[dict[str, Any]]:
+    at = datetime(2026, 11, 22, 4, 10, tzinfo=UTC)
+    return [{"release_year": year, "films": films, "due_at": at} for year in years]
+
+
 def test_words_say_what_is_due_why_it_waits_and_what_comes_next() -> None:
     found = [due(2026, 1_200), due(2025, 1, Source.OMDB)]
     assert films_per_source(found) == "1,200 films at TMDB, 1 film at OMDb"
@@ -155,9 +151,12 @@ def test_words_say_what_is_due_why_it_waits_and_what_comes_next() -> None:
         "OMDb: OMDB__API_KEY is not set, 1 film due",
     ]
     assert why_unserved(found, FREE, NOW) == []
-    at = datetime(2026, 11, 22, 4, 10, tzinfo=UTC)
     assert (
-        coming_due({Source.TMDB: (at, [due(2026, 2), due(2024, 1)]), Source.OMDB: None})
-        == "next: 3 films of 2024 and 2026 at TMDB on 2026-11-22 04:10 UTC, "
+        coming_due({Source.TMDB: coming("2024", "2026"), Source.OMDB: []})
+        == "next: 4 films of 2024 and 2026 at TMDB on 2026-11-22 04:10 UTC, "
         "nothing comes due at OMDb"
     )
+    assert "4 films of 2024 at" in coming_due({Source.TMDB: coming("2024", films=4)})
+    assert "of 2019, 2020 and 2024 at" in coming_due({Source.TMDB: coming("2019", "2020", "2024")})
+    many = coming("2019", "2020", "2024", "undated")
+    assert "8 films of 2019, 2020 and 2 more years at" in coming_due({Source.TMDB: many})

@@ -167,6 +167,41 @@ def test_the_next_named_film_comes_due_with_its_gap(
     assert queries.next_due(TMDB, YEARS, NOW, POLICY) == NOW + timedelta(days=1)
 
 
+def test_only_the_films_of_the_next_minute_are_the_next_ones(
+    warehouse: Warehouse, queries: DueQueries
+) -> None:
+    minute = 1 / 1440
+    put(
+        warehouse, TMDB_DETAILS,
+        *(detailed(n, year, imdb_id=None)
+          for n, year in enumerate(("2002", "2001", "2001", "2001", "2001", "2001"), start=1)),
+    )  # fmt: skip
+    put(
+        warehouse, REFRESH_HISTORY,
+        # NOW is a whole minute; film 4 follows a minute later, 5 in days, 6 is due.
+        asked("tmdb", 1, 89), asked("tmdb", 2, 89), asked("tmdb", 3, 89 - minute / 2),
+        asked("tmdb", 4, 89 - minute), asked("tmdb", 5, 40), asked("tmdb", 6, 91),
+    )  # fmt: skip
+    at = NOW + timedelta(days=1)
+    assert queries.next_due_films(TMDB, YEARS, NOW, POLICY) == [
+        {"release_year": "2001", "films": 2, "due_at": at},
+        {"release_year": "2002", "films": 1, "due_at": at},
+    ]
+    assert queries.next_due_films(OMDB, YEARS, NOW, POLICY) == []
+
+
+def test_films_that_the_feed_keeps_back_are_next_when_they_are_checked_again(
+    warehouse: Warehouse, queries: DueQueries
+) -> None:
+    """By the plain rule two of these would be due already, which no tick ever says."""
+    put_films(warehouse, [100, 100, 20])
+    put(warehouse, CHANGE_DAYS, *days_read(*range(1, 190)))
+    at = NOW + timedelta(days=POLICY.frozen_recheck_days - 100)
+    assert queries.next_due_films(TMDB, YEARS, NOW, POLICY) == [
+        {"release_year": "2001", "films": 2, "due_at": at}
+    ]
+
+
 def test_the_films_of_a_year_are_fresh_due_overdue_or_frozen(
     warehouse: Warehouse, queries: DueQueries
 ) -> None:

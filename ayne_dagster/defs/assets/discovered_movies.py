@@ -18,7 +18,7 @@ from ayne_dagster.defs.job_options import RunOptions, Walk
 from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.domain.discovery_plan import WalkScope, recent_years, years_to_walk
+from ayne_dagster.domain.discovery_plan import WalkScope, recent_dated_years, years_to_walk
 from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
 from ayne_dagster.sources.all_or_none import all_or_none
@@ -111,7 +111,7 @@ def _walkable(years: Sequence[str], options: RunOptions, now: datetime) -> Seque
     """The years the run may walk, due or not."""
     if options.walk is Walk.none:
         return []
-    return recent_years(years, now) if options.walk is Walk.recent else years
+    return recent_dated_years(years, now) if options.walk is Walk.recent else years
 
 
 @dataclass(frozen=True)
