@@ -19,7 +19,7 @@ from ayne_dagster.storage.live_runs import LiveRuns
 
 GONE = "the process that ran it is gone (killed?); what it had stored is kept"
 LAST_SEEN_TAG = "ayne/last_seen_at"
-"""When a run that died had said something for the last time: for its row, that is its end."""
+"""Which run died, and when it was heard of for the last time: for its row, that is its end."""
 SILENT_HOURS = 24
 """So long without a sign of life, a run of another machine is given up."""
 
@@ -57,6 +57,15 @@ def silent(host: str) -> str:
     return f"no sign of life from {host} for {SILENT_HOURS} h; what it had stored is kept"
 
 
+def last_seen_at(run: dg.DagsterRun) -> datetime | None:
+    """When a run that died was last heard of, UTC; None for any other.
+
+    Whoever executes such a run again in the UI copies its tags: the new run did not die then.
+    """
+    run_id, _, moment = run.tags.get(LAST_SEEN_TAG, "").partition(" ")
+    return datetime.fromisoformat(moment) if run_id == run.run_id else None
+
+
 def _end(instance: dg.DagsterInstance, run_id: str, words: str) -> bool:
     """End a run; False where it had ended."""
     run = instance.get_run_by_id(run_id)
@@ -64,7 +73,7 @@ def _end(instance: dg.DagsterInstance, run_id: str, words: str) -> bool:
         return False
     last_seen = _last_event_at(instance, run_id)
     if last_seen is not None:
-        instance.add_run_tags(run_id, {LAST_SEEN_TAG: last_seen.isoformat()})
+        instance.add_run_tags(run_id, {LAST_SEEN_TAG: f"{run_id} {last_seen.isoformat()}"})
     if run.status is DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, words)
     else:

@@ -323,6 +323,21 @@ def test_a_run_of_another_host_is_ended_after_a_day_without_a_sign_of_life(
     assert not list(LiveRuns.of_home(home).folder.iterdir())
 
 
+def test_a_run_executed_again_has_its_own_end_and_not_that_of_the_dead_one(
+    home: Path, instance: dg.DagsterInstance, queries: RunQueries
+):
+    """Dagster copies the tags of the run it executes again."""
+    dead = begin(instance)
+    leave_behind(home, dead)
+    end_dead_runs(instance)
+    parent = instance.get_run_by_id(dead)
+    assert parent is not None
+    ended_before = datetime.now(UTC)
+    again = run(instance, "badly", **parent.tags)
+    bring_records_up_to_date(instance, queries)
+    assert row(queries, dead)["ended_at"] < ended_before < row(queries, again)["ended_at"]
+
+
 def test_a_run_that_was_being_canceled_when_it_died_ends_as_canceled(
     home: Path, instance: dg.DagsterInstance, queries: RunQueries
 ):
