@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.runs.schema import RunsTable
 
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS, keep_partitions, range_tags
@@ -295,8 +296,16 @@ def test_the_sensor_says_why_it_asks_for_nothing(
     assert words in found.skip_message
 
 
-def test_the_sensor_waits_for_a_run_under_way(empty_world: World, instance: dg.DagsterInstance):
+def test_the_sensor_waits_for_a_run_under_way_however_long_it_waits_or_reads(
+    empty_world: World, instance: dg.DagsterInstance
+):
+    """After an hour in the queue it passed for dead, and its days were requested again."""
+    run = dg.DagsterRun(job_name="change_feed", status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        long_ago = datetime.now() - timedelta(hours=20)  # noqa: DTZ005 - as Dagster stores it
+        connection.execute(RunsTable.update().values(update_timestamp=long_ago))
     with sensor_of(empty_world, instance) as tick:
-        run = dg.DagsterRun(job_name="change_feed", status=dg.DagsterRunStatus.STARTED)
-        instance.add_run(run)
         assert f"run {run.run_id[:8]} is reading the feed" in tick(NOON).skip_message
+        instance.delete_run(run.run_id)
+        assert tick(NOON).run_requests
