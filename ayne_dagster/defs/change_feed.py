@@ -27,7 +27,6 @@ from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.warehouse import WarehouseBusy
 
 JOB = "change_feed"
-_SILENT_FOR = timedelta(hours=1)
 NO_KEY = "TMDB__API_KEY is not set: TMDB cannot be asked"
 
 
@@ -120,23 +119,18 @@ def _up_to_date(known: list[date], now: datetime) -> str:
 
 
 def _under_way(instance: dg.DagsterInstance) -> str | None:
-    """The run of the job that is queued or at work.
+    """The run of the job that is queued or at work, however long.
 
-    One that has not been heard of for long died unnoticed. It must not end the reading for ever;
-    and two at once do no harm, for they take turns.
+    One that died does not end the reading for ever: it is ended (`dead_runs.py`). One that was made
+    and never queued would, and does not count.
     """
-    # Dagster's own clock, whatever the platform's shows.
-    heard_of = datetime.now(UTC) - _SILENT_FOR
     statuses = [
         dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.NOT_STARTED,
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    runs = instance.get_runs(
-        dg.RunsFilter(job_name=JOB, statuses=statuses, updated_after=heard_of), limit=1
-    )
+    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=statuses), limit=1)
     return runs[0].run_id if runs else None
 
 

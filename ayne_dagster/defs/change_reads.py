@@ -157,7 +157,7 @@ async def _read(
     # Only a run that asks pays for the HTTP library.
     from ayne_dagster.sources.failures import QuotaExhausted, ServiceUnavailable, UnusableAnswer
     from ayne_dagster.sources.progress import stage
-    from ayne_dagster.sources.tmdb_changes import ChangedFilms, DayOutOfReach
+    from ayne_dagster.sources.tmdb_changes import ChangedFilms, DayOutOfReach, EmptyDay
 
     def store(films: ChangedFilms, requests: int) -> None:
         known = queries.known_films(films.tmdb_ids)
@@ -180,10 +180,13 @@ async def _read(
             for place, day in enumerate(days):
                 sent = tmdb.stats.requests
                 try:
-                    films = await tmdb.changed_films(day)
+                    films = await tmdb.changed_films(day, names_films=queries.names_films())
                     store(films, tmdb.stats.requests - sent)
                 except DayOutOfReach as error:
                     report.not_read[day] = f"{OUT_OF_REACH} ({error})"
+                except EmptyDay as error:
+                    # As with an outage: it comes later, or is believed.
+                    report.not_read[day] = str(error)
                 except UnusableAnswer as error:
                     # It says nothing about the next day.
                     report.not_read[day] = str(error)

@@ -9,7 +9,7 @@ lives. It does not for runs in the process of a command, nor once the code serve
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,34 +19,66 @@ from ayne_dagster.storage.live_runs import LiveRuns
 
 GONE = "the process that ran it is gone (killed?); what it had stored is kept"
 LAST_SEEN_TAG = "ayne/last_seen_at"
-"""When a run that died had said something for the last time: for its row, that is its end."""
+"""Which run died, and when it was heard of for the last time: for its row, that is its end."""
+SILENT_HOURS = 24
+"""So long without a sign of life, a run of another machine is given up."""
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """End every run of this machine whose process is gone: Dagster shows it as failed from then on.
+def end_dead_runs(instance: dg.DagsterInstance, now: datetime | None = None) -> list[str]:
+    """End every run whose process is gone: Dagster shows it as failed from then on.
 
-    A run that was being canceled ends as canceled.
+    A run that was being canceled ends as canceled. A run of another host (or of this one under
+    another name) is ended once its process has neither touched its file nor written an event for
+    `SILENT_HOURS`.
 
     Args:
         instance: Whose runs.
+        now: The moment, by the clock of this machine as Dagster's times are; None: its own.
 
     Returns:
         Ids of the runs that were ended.
     """
-    ended = []
-    for run_id in LiveRuns.of_home(instance.root_directory).left_behind():
-        run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            continue
+    live = LiveRuns.of_home(instance.root_directory)
+    since = (now or datetime.now(UTC)) - timedelta(hours=SILENT_HOURS)
+
+    def is_silent(run_id: str) -> bool:
         last_seen = _last_event_at(instance, run_id)
-        if last_seen is not None:
-            instance.add_run_tags(run_id, {LAST_SEEN_TAG: last_seen.isoformat()})
-        if run.status is DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, GONE)
-        else:
-            instance.report_run_failed(run, GONE)
-        ended.append(run_id)
+        return last_seen is None or last_seen < since
+
+    ended = [run_id for run_id in live.left_behind() if _end(instance, run_id, GONE)]
+    for run_id, host in live.silent_elsewhere(since, is_silent):
+        if _end(instance, run_id, silent(host)):
+            ended.append(run_id)
     return ended
+
+
+def silent(host: str) -> str:
+    """Why a run of another machine was ended, in words."""
+    return f"no sign of life from {host} for {SILENT_HOURS} h; what it had stored is kept"
+
+
+def last_seen_at(run: dg.DagsterRun) -> datetime | None:
+    """When a run that died was last heard of, UTC; None for any other.
+
+    Whoever executes such a run again in the UI copies its tags: the new run did not die then.
+    """
+    run_id, _, moment = run.tags.get(LAST_SEEN_TAG, "").partition(" ")
+    return datetime.fromisoformat(moment) if run_id == run.run_id else None
+
+
+def _end(instance: dg.DagsterInstance, run_id: str, words: str) -> bool:
+    """End a run; False where it had ended."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return False
+    last_seen = _last_event_at(instance, run_id)
+    if last_seen is not None:
+        instance.add_run_tags(run_id, {LAST_SEEN_TAG: f"{run_id} {last_seen.isoformat()}"})
+    if run.status is DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, words)
+    else:
+        instance.report_run_failed(run, words)
+    return True
 
 
 def _last_event_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:

@@ -18,7 +18,7 @@ import dagster as dg
 import pandas as pd
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunRecord
 
-from ayne_dagster.defs.dead_runs import LAST_SEEN_TAG
+from ayne_dagster.defs.dead_runs import last_seen_at
 from ayne_dagster.defs.failure_words import why_it_failed
 from ayne_dagster.defs.open_runs import KIND_TAG, RANGE_END_TAG, RANGE_START_TAG
 from ayne_dagster.domain.outcomes import Source
@@ -169,8 +169,8 @@ def row_of(record: RunRecord, events: Iterable[DagsterEvent]) -> dict[str, Any]:
     status = _STATUSES[run.status]
     started = _moment(record.start_time)
     ended = _moment(record.end_time) if run.is_finished else None
-    if ended is not None and (last_seen := run.tags.get(LAST_SEEN_TAG)):
-        ended = datetime.fromisoformat(last_seen)
+    if ended is not None and status != "success":
+        ended = last_seen_at(run) or ended
     figures = _figures(events)
     requests = dict.fromkeys(Source, 0)
     for asset, source in _ASKED.items():

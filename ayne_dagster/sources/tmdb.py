@@ -227,14 +227,18 @@ class TmdbClient:
         with log_context(service=SERVICE):
             return await walker.walk(Window(first_day, last_day, min_votes=min_votes))
 
-    async def changed_films(self, day: date) -> ChangedFilms:
+    async def changed_films(self, day: date, *, names_films: bool) -> ChangedFilms:
         """Every film the change feed names for a day that is over; see `read_day`.
+
+        Args:
+            day: The day.
+            names_films: Whether any other day named a film: an empty day is doubted then.
 
         Raises:
             SourceError: The day could not be read whole.
         """
         with log_context(service=SERVICE):
-            return await read_day(self._http, day)
+            return await read_day(self._http, day, names_films=names_films)
 
     async def movie(self, tmdb_id: int, *, etag: str | None = None) -> FetchResult:
         """A film with credits, keywords, videos, similar films, ids and releases: ONE request.

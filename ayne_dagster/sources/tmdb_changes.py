@@ -9,7 +9,7 @@ Whether `end_date` belongs to the window is not confirmed
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from ayne_dagster.domain.change_feed import FEED_REACHES_BACK_DAYS
 from ayne_dagster.sources.all_or_none import all_or_none
@@ -20,12 +20,18 @@ from ayne_dagster.sources.tmdb_payloads import ChangesPage
 CHANGES_PATH = "movie/changes"
 MOST_PAGES = 500
 """TMDB's documentation of errors names 500 as the last page of anything (code 22)."""
+EMPTY_IS_BELIEVED_AFTER = timedelta(days=2)
+"""So long after its end, a day that names nobody is not late any more."""
 _DAY = timedelta(days=1)
 _WINDOW_REFUSED = 20
 
 
 class DayOutOfReach(InvalidRequest):
     """TMDB no longer answers for a day at the edge of its feed's reach."""
+
+
+class EmptyDay(UnusableAnswer):
+    """TMDB names nobody for a day so near that its feed may be late or broken."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class ChangedFilms:
     read_at: datetime
 
 
-async def read_day(http: ServiceClient, day: date) -> ChangedFilms:
+async def read_day(http: ServiceClient, day: date, *, names_films: bool) -> ChangedFilms:
     """Read all pages of a day.
 
     The day alone is asked for first: right where `end_date` belongs to the window. Where it does
@@ -53,9 +59,12 @@ async def read_day(http: ServiceClient, day: date) -> ChangedFilms:
     Args:
         http: Asks TMDB.
         day: A day that is over.
+        names_films: Whether any other day named a film. Then an empty day is no answer before it is
+            `EMPTY_IS_BELIEVED_AFTER` old; later it is, for a small service has empty days.
 
     Raises:
         DayOutOfReach: TMDB refuses a day at the edge of its reach.
+        EmptyDay: It names nobody, and that is not believed yet.
         UnusableAnswer: The day cannot be read whole: too many pages, or they moved while they were
             read, twice.
         SourceError: A page failed, and so the day: half a day is none.
@@ -69,7 +78,25 @@ async def read_day(http: ServiceClient, day: date) -> ChangedFilms:
             refused.tries = error.tries
             raise refused from error
         raise
+    if not films and names_films:
+        _doubt_emptiness(http, day)
     return ChangedFilms(day, tuple(sorted(films)), http.now())
+
+
+def _doubt_emptiness(http: ServiceClient, day: date) -> None:
+    """Refuse an empty day that is still near.
+
+    Raises:
+        EmptyDay: It is.
+    """
+    over_at = datetime.combine(day + _DAY, time(), UTC)
+    believed_at = over_at + EMPTY_IS_BELIEVED_AFTER
+    if http.now() < believed_at:
+        raise EmptyDay(
+            http.service,
+            f"the change feed of {day} names no film, as other days do, and may be late; the day "
+            f"counts as not read (believed if it is still so at {believed_at:%Y-%m-%d %H:%M} UTC)",
+        )
 
 
 async def _read_window(http: ServiceClient, first_day: date, end_date: date) -> set[int]:

@@ -43,6 +43,12 @@ class ChangeQueries(MovieQueries):
         rows = self._rows("SELECT changed_on FROM {change_days} ORDER BY changed_on", {})
         return [row["changed_on"] for row in rows]
 
+    def names_films(self) -> bool:
+        """Whether any day read named a film, known here or not."""
+        return bool(
+            self._rows("SELECT 1 AS n FROM {change_days} WHERE films_named > 0 LIMIT 1", {})
+        )
+
     def known_films(self, tmdb_ids: Collection[int]) -> list[int]:
         """Which of these films were discovered here or have details, ascending."""
         return [row["tmdb_id"] for row in self._rows(_KNOWN, {"ids": list(tmdb_ids)})]

@@ -7,12 +7,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.runs.schema import RunsTable
 
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS, keep_partitions, range_tags
 from ayne_dagster.defs.resources import build_resources
 from ayne_dagster.settings import load_settings
+from ayne_dagster.sources import tmdb_changes
 from ayne_dagster.sources.failures import UnusableAnswer
+from ayne_dagster.sources.http_client import ServiceClient
 from ayne_dagster.sources.tmdb import TmdbClient
 from ayne_dagster.sources.tmdb_changes import ChangedFilms
 from ayne_dagster_tests.defs.world import Run, World, requests_served
@@ -107,10 +110,10 @@ def interrupted_at(day: date, error: BaseException, patch: pytest.MonkeyPatch) -
     """What asks for this day meets an error in its place."""
     ask = TmdbClient.changed_films
 
-    async def changed_films(self: TmdbClient, wanted: date) -> ChangedFilms:
+    async def changed_films(self: TmdbClient, wanted: date, *, names_films: bool) -> ChangedFilms:
         if wanted == day:
             raise error
-        return await ask(self, wanted)
+        return await ask(self, wanted, names_films=names_films)
 
     patch.setattr(TmdbClient, "changed_films", changed_films)
 
@@ -142,6 +145,24 @@ def test_a_day_that_cannot_be_read_whole_fails_the_run_and_no_other_day(
     )
     assert days_stored(world) == [back(3), back(1)]
     assert green(instance) == {back(3).isoformat(), back(1).isoformat()}
+
+
+def test_an_empty_day_stays_unread_until_it_is_two_days_old(
+    world: World, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    """A feed that is late answers 200 and names nobody: that is an outage, and no empty day."""
+    answered: list[date] = []
+
+    async def nobody(http: ServiceClient, first_day: date, end_date: date) -> set[int]:
+        answered.append(first_day)
+        return {1} if first_day == back(4) else set()
+
+    monkeypatch.setattr(tmdb_changes, "_read_window", nobody)
+    assert read(world, instance, back(5), back(1)).success
+    assert days_stored(world) == [back(5), back(4), back(3)]
+    assert answered[-1] == back(1), "it says nothing about the next day"
+    assert "names no film" in observed(instance)[back(2).isoformat()]
+    assert green(instance) == {back(n).isoformat() for n in (5, 4, 3)}
 
 
 def test_days_out_of_reach_and_days_not_over_are_left_and_never_shown_as_read(
@@ -275,8 +296,16 @@ def test_the_sensor_says_why_it_asks_for_nothing(
     assert words in found.skip_message
 
 
-def test_the_sensor_waits_for_a_run_under_way(empty_world: World, instance: dg.DagsterInstance):
+def test_the_sensor_waits_for_a_run_under_way_however_long_it_waits_or_reads(
+    empty_world: World, instance: dg.DagsterInstance
+):
+    """After an hour in the queue it passed for dead, and its days were requested again."""
+    run = dg.DagsterRun(job_name="change_feed", status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        long_ago = datetime.now() - timedelta(hours=20)  # noqa: DTZ005 - as Dagster stores it
+        connection.execute(RunsTable.update().values(update_timestamp=long_ago))
     with sensor_of(empty_world, instance) as tick:
-        run = dg.DagsterRun(job_name="change_feed", status=dg.DagsterRunStatus.STARTED)
-        instance.add_run(run)
         assert f"run {run.run_id[:8]} is reading the feed" in tick(NOON).skip_message
+        instance.delete_run(run.run_id)
+        assert tick(NOON).run_requests

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def leave_behind(home: Path, run_id: str, host: str | None = None) -> None:
     live = LiveRuns.of_home(home)
     live = live if host is None else replace(live, host=host)
     live.folder.mkdir(exist_ok=True)
-    path = live.folder / f"{live.host}--{run_id}.lock"
+    path = live.folder / f"{live.host}@{run_id}.lock"
     path.touch()
     long_ago = time.time() - 60
     os.utime(path, (long_ago, long_ago))
@@ -304,7 +304,38 @@ def test_a_run_that_lives_or_is_another_machines_or_has_ended_is_not_ended(
         still = instance.get_run_by_id(run_id)
         assert still is not None
         assert still.status is DagsterRunStatus.STARTED
-    (folder / f"elsewhere--{foreign}.lock").unlink()
+    (folder / f"elsewhere@{foreign}.lock").unlink()
+
+
+def test_a_run_of_another_host_is_ended_after_a_day_without_a_sign_of_life(
+    home: Path, instance: dg.DagsterInstance, queries: RunQueries
+):
+    """A laptop in another network has another name: its dead run blocked every later one."""
+    run_id, now = begin(instance), datetime.now(UTC)
+    leave_behind(home, run_id, host="elsewhere")
+    assert end_dead_runs(instance, now + timedelta(hours=23)) == []
+    assert end_dead_runs(instance, now + timedelta(hours=25)) == [run_id]
+    bring_records_up_to_date(instance, queries)
+    found = row(queries, run_id)
+    assert found["status"] == "failed"
+    assert found["error"].startswith("no sign of life from elsewhere for 24 h")
+    assert found["ended_at"] < datetime.now(UTC), "when it was last heard of"
+    assert not list(LiveRuns.of_home(home).folder.iterdir())
+
+
+def test_a_run_executed_again_has_its_own_end_and_not_that_of_the_dead_one(
+    home: Path, instance: dg.DagsterInstance, queries: RunQueries
+):
+    """Dagster copies the tags of the run it executes again."""
+    dead = begin(instance)
+    leave_behind(home, dead)
+    end_dead_runs(instance)
+    parent = instance.get_run_by_id(dead)
+    assert parent is not None
+    ended_before = datetime.now(UTC)
+    again = run(instance, "badly", **parent.tags)
+    bring_records_up_to_date(instance, queries)
+    assert row(queries, dead)["ended_at"] < ended_before < row(queries, again)["ended_at"]
 
 
 def test_a_run_that_was_being_canceled_when_it_died_ends_as_canceled(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from ayne_dagster.sources.failures import InvalidRequest, ServiceUnavailable, UnusableAnswer
 from ayne_dagster.sources.tmdb import TmdbClient
-from ayne_dagster.sources.tmdb_changes import ChangedFilms, DayOutOfReach
+from ayne_dagster.sources.tmdb_changes import ChangedFilms, DayOutOfReach, EmptyDay
 from ayne_dagster_tests.sources.fakes import TMDB_KEY, Clock, CountingBudget, json_answer, service
 
 TODAY = date(2026, 11, 20)
@@ -61,7 +61,7 @@ class Feed:
         return answer if isinstance(answer, httpx.Response) else json_answer(answer)
 
 
-def read(feed: Feed, day: date = DAY) -> ChangedFilms:
+def read(feed: Feed, day: date = DAY, *, names_films: bool = True) -> ChangedFilms:
     clock = Clock(datetime(2026, 11, 20, 12, tzinfo=UTC))
 
     async def ask() -> ChangedFilms:
@@ -73,7 +73,7 @@ def read(feed: Feed, day: date = DAY) -> ChangedFilms:
             sleep=clock.sleep,
         )
         async with client as tmdb:
-            return await tmdb.changed_films(day)
+            return await tmdb.changed_films(day, names_films=names_films)
 
     return asyncio.run(ask())
 
@@ -159,3 +159,17 @@ def test_a_refused_window_is_out_of_reach_only_at_the_edge(
     with pytest.raises(InvalidRequest) as caught:
         read(feed, TODAY - timedelta(days=days_back))
     assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("days_back", [1, 2])
+def test_a_day_that_names_nobody_is_no_answer_while_the_feed_may_be_late(days_back: int):
+    """It hid every edit of that day until the films' re-verification, months later."""
+    feed, day = Feed({DAY - timedelta(days=9): [1]}), TODAY - timedelta(days=days_back)
+    with pytest.raises(EmptyDay, match=f"{day} names no film, as other days do, and may be late"):
+        read(feed, day)
+    assert read(feed, day, names_films=False).tmdb_ids == (), "no day ever named a film here"
+
+
+def test_a_day_that_names_nobody_two_days_later_is_believed():
+    """A small service has such days, and they must not stay unread for ever."""
+    assert read(Feed({}), TODAY - timedelta(days=3)).tmdb_ids == ()
