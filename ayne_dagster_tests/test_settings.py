@@ -178,6 +178,48 @@ def test_a_history_thinned_below_what_freezes_a_film_is_refused(layers: Layers):
     assert layers.load().history.keep_last == 6
 
 
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", "0 25 * * *", "0 3 * *", "0 3 * * * *", "0 3 31 2 *"]
+)
+def test_what_is_no_cron_schedule_is_refused_before_dagster_sees_it(layers: Layers, wrong: str):
+    layers.dotenv(f"AUTOMATION__QUICK_CRON={wrong}")
+    assert layers.error().startswith(
+        f"AUTOMATION__QUICK_CRON (from .env): `{wrong}` is no cron schedule; write minute"
+    )
+    layers.dotenv("AUTOMATION__QUICK_CRON=*/5 1-3 * jan,feb mon")
+    layers.env("AUTOMATION__DAILY_CRON", "@daily")
+    assert layers.load().automation.quick_cron == "*/5 1-3 * jan,feb mon"
+
+
+@pytest.mark.parametrize("name", ["FROZEN_RECHECK_DAYS", "TMDB_DAYS_OLD", "TMDB_DAYS_UNDATED"])
+def test_no_spread_stretches_an_answer_of_tmdb_past_its_terms(layers: Layers, name: str):
+    """150 days with a spread of 0.3 were 195 for some films."""
+    layers.env("REFRESH__FROZEN_RECHECK_DAYS", "100")
+    layers.env(f"REFRESH__{name}", "150")
+    layers.dotenv("REFRESH__SPREAD=0.25")
+    assert layers.error() == (
+        f"REFRESH__{name} is 150, which REFRESH__SPREAD 0.25 stretches to 187.5 days; TMDB's terms "
+        "ask for less than 180: lower either"
+    )
+    layers.dotenv("REFRESH__SPREAD=0.19")
+    assert layers.load().refresh.spread == 0.19
+    # OMDb has no such terms.
+    layers.env("REFRESH__OMDB_DAYS_OLD", "400")
+    assert layers.load().refresh.omdb_days_old == 400
+
+
+def test_days_on_command_and_a_quota_by_another_clock_are_refused(layers: Layers):
+    layers.dotenv(
+        "CLOCK_URL=http://127.0.0.1:1/clock",
+        "BUDGET__BACKEND=redis",
+        f"BUDGET__REDIS_URL=redis://:{SECRET}@127.0.0.1:1/0",
+    )
+    assert layers.error().startswith("CLOCK_URL is set, and BUDGET__BACKEND is `redis`")
+    assert SECRET not in layers.error()
+    layers.env("BUDGET__BACKEND", "file")
+    assert layers.load().clock_url
+
+
 def test_every_wrong_value_has_its_line(layers: Layers):
     layers.yaml("logs:\n  level: LOUD\n")
     layers.dotenv("TMDB__MAX_CONNECTIONS=many")

@@ -101,7 +101,9 @@ def due_report(
         "films": _films(collection, sources, years, limit) if limit else [],
         "sources": per_source,
         "years": [per_year[year] for year in collection.years if year in per_year],
-        "kept_back_by_change_feed": queries.spared_by_feed(years, now, collection.policy),
+        "kept_back_by_change_feed": queries.spared_by_feed(years, now, collection.policy)
+        if "tmdb" in sources
+        else 0,
         "change_feed_read_up_to": feed.until if feed else None,
     }
 

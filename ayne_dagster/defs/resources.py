@@ -51,11 +51,13 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
     pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
     services, policy = Services(settings, now, journal=pages), refresh_policy(settings)
     return {
-        "io_manager": WarehouseIOManager(
-            database=str(path),
-            wait_seconds=settings.database.wait_seconds,
-            mirror_folder=str(mirror) if settings.database.is_mirrored else None,
-            connection_config=connection_config,
+        "io_manager": _not_configurable(
+            WarehouseIOManager(
+                database=str(path),
+                wait_seconds=settings.database.wait_seconds,
+                mirror_folder=str(mirror) if settings.database.is_mirrored else None,
+                connection_config=connection_config,
+            )
         ),
         "queries": queries,
         "services": services,
@@ -69,6 +71,19 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
         "settings": settings,
         OPTIONS: RunOptions.configure_at_launch(),
     }
+
+
+def _not_configurable(manager: WarehouseIOManager) -> dg.IOManagerDefinition:
+    """The same manager, without its settings among the options that a run is launched with.
+
+    Where the warehouse lies is no option of a run; offered as one, this machine's paths stood
+    above the options in every launchpad.
+    """
+    return dg.IOManagerDefinition(
+        resource_fn=manager.create_io_manager,
+        config_schema={},
+        description=WarehouseIOManager.__doc__,
+    )
 
 
 def resources() -> dg.Definitions:

@@ -6,9 +6,12 @@ Lives here: name, type, default, unit, description. Not here: what the numbers m
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ayne_dagster.settings.sections import OptionalCount, Section
+
+TMDB_TERMS_DAYS = 180
+"""What is kept of TMDB has to be verified sooner than this: its terms of use."""
 
 
 class RefreshSettings(Section):
@@ -95,6 +98,24 @@ class RefreshSettings(Section):
         description="Most films fetched per source and run; empty: all that are due.",
     )
 
+    @model_validator(mode="after")
+    def _keeps_terms_of_tmdb(self) -> "RefreshSettings":
+        """The film that is stretched most by the spread has to be in time, too."""
+        bands = ("new", "young", "settling", "old", "undated")
+        names = (*(f"tmdb_days_{band}" for band in bands), "frozen_recheck_days")
+        longest = {name: getattr(self, name) * (1 + self.spread) for name in names}
+        wrong = [name for name, days in longest.items() if days >= TMDB_TERMS_DAYS]
+        if wrong:
+            raise ValueError(
+                "; ".join(
+                    f"REFRESH__{name.upper()} is {getattr(self, name):g}, which REFRESH__SPREAD "
+                    f"{self.spread:g} stretches to {longest[name]:g} days"
+                    for name in wrong
+                )
+                + f"; TMDB's terms ask for less than {TMDB_TERMS_DAYS}: lower either"
+            )
+        return self
+
 
 class ChangeSettings(Section):
     """TMDB's change feed: which films were edited, day by day."""
@@ -165,4 +186,21 @@ class AutomationSettings(Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("is no time zone; write it as `UTC` or `Europe/Zurich`") from error
+        return value
+
+    @field_validator("quick_cron", "daily_cron", "weekly_cron", "training_cron")
+    @classmethod
+    def _is_cron(cls, value: str, info: ValidationInfo) -> str:
+        assert info.field_name is not None
+        if value == cls.model_fields[info.field_name].default:
+            return value
+        # Dagster's own rule, or every load of the definitions would end in its traceback. Imported
+        # only here: settings are read by commands that never need Dagster.
+        from dagster._utils.schedules import is_valid_cron_string
+
+        if not is_valid_cron_string(value):
+            raise ValueError(
+                f"`{value}` is no cron schedule; write minute, hour, day, month and weekday, as "
+                "`0 3 * * *` for 03:00 every day"
+            )
         return value

@@ -108,6 +108,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _days_are_those_of_one_clock(self) -> "Settings":
+        if self.clock_url is not None and self.budget.backend == "redis":
+            raise ValueError(
+                "CLOCK_URL is set, and BUDGET__BACKEND is `redis`, which counts a day's quota by "
+                "the Redis's own days. Set BUDGET__BACKEND=file, or unset CLOCK_URL"
+            )
+        return self
+
     def resolve(self, path: Path) -> Path:
         """A path of the settings as an absolute one; relative ones start at the project's root."""
         return path if path.is_absolute() else PROJECT_ROOT / path
@@ -248,7 +257,8 @@ def _one_line_each(error: ValidationError, origin: dict[str, str]) -> str:
         says = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             says = "there is no such setting; `ayne settings` lists all"
-        # What concerns two sections has no path and names its settings itself.
-        name = f"{setting_name(named)}{f' (from {where})' if where else ''}: " if path else ""
+        # What concerns two settings names them itself.
+        is_named = not path or says.startswith(f"{setting_name(path)}__")
+        name = "" if is_named else f"{setting_name(named)}{f' (from {where})' if where else ''}: "
         lines.append(f"{name}{says}")
     return "\n".join(dict.fromkeys(lines))

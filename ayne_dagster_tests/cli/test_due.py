@@ -79,6 +79,16 @@ def test_films_the_change_feed_keeps_back_are_counted(warehouse: Warehouse):
     )
 
 
+def test_the_change_feed_of_tmdb_is_no_matter_of_other_sources(warehouse: Warehouse):
+    read_feed(warehouse, days=range(1, 130))
+    collection = collection_at()
+    kept_back = [
+        due_report(collection, sources, collection.years, 0)["kept_back_by_change_feed"]
+        for sources in (["tmdb", "omdb"], ["omdb"], ["box-office"])
+    ]
+    assert kept_back == [1, 0, 0]
+
+
 def test_an_explanation_holds_every_number_that_decides(warehouse: Warehouse):
     put(warehouse, FROZEN_FLAGS, flagged(2, is_frozen=True))
     read_feed(warehouse, days=range(1, 130), named={2: 3})

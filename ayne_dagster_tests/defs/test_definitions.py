@@ -1,6 +1,8 @@
 """What Dagster is told: assets, partitions, checks, jobs; read without running anything."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -9,10 +11,15 @@ from ayne_dagster.definitions import defs
 from ayne_dagster.defs import checks
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS
 from ayne_dagster.defs.dead_runs import in_process_executor
+from ayne_dagster.defs.jobs import JOB_NAMES
 from ayne_dagster.defs.partitions import release_year_partitions, year_and_all_before
+from ayne_dagster.defs.resources import build_resources
 from ayne_dagster.domain.release_years import UNDATED
-from ayne_dagster.domain.tables import ASSET_TABLES, TABLES
+from ayne_dagster.domain.tables import ASSET_TABLES, TABLES, TMDB_DETAILS
 from ayne_dagster.domain.tables.contract import TableContract
+from ayne_dagster.settings import Settings
+from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.storage.film_rows import detailed, put
 
 GROUPS = {
     "movie_lists": "discovery",
@@ -193,6 +200,34 @@ def test_a_year_reads_itself_and_everything_before_and_nothing_after():
 
 def test_runs_share_one_process_by_default(loaded: dg.Definitions):
     assert loaded.executor is in_process_executor
+
+
+@pytest.mark.parametrize("job", JOB_NAMES)
+def test_the_launchpad_offers_options_and_not_where_the_warehouse_lies(
+    loaded: dg.Definitions, job: str
+):
+    schema = loaded.resolve_job_def(job).run_config_schema.run_config_schema_type
+    fields = getattr(schema, "fields", {})
+    offered = json.loads(fields["resources"].default_value_as_json_str)
+    assert offered["io_manager"] == {"config": {}}
+    assert [name for name, given in offered.items() if given.get("config")] in (["options"], [])
+
+
+def test_a_partition_is_loaded_as_a_value_through_the_io_manager(tmp_path: Path):
+    settings = Settings.model_validate(
+        {"database": {"path": tmp_path / "films.duckdb", "is_mirrored": False}}
+    )
+    put(
+        Warehouse(tmp_path / "films.duckdb"), TMDB_DETAILS,
+        detailed(1, "2001"), detailed(2, "2002"),
+    )  # fmt: skip
+    details = dg.AssetSpec(TMDB_DETAILS.name, partitions_def=release_year_partitions())
+    platform = dg.Definitions(
+        assets=[details.with_io_manager_key("io_manager")],
+        resources={"io_manager": build_resources(settings)["io_manager"]},
+    )
+    frame = platform.load_asset_value(details.key, python_type=object, partition_key="2002")
+    assert [*frame["tmdb_id"]] == [2]
 
 
 def test_operation_tables_are_no_assets(specs: dict[str, dg.AssetSpec]):

@@ -1,15 +1,25 @@
 """The lists are replaced by lists, never by what a service in trouble says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ayne_dagster.defs.job_options import RunOptions
+from ayne_dagster.defs.job_options import Category, RunOptions
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
 from ayne_dagster_tests.defs.world import FIRST_YEAR, LAST_YEAR, PLANTED_TMDB_KEY, World
 
 FORCED = RunOptions(force=True, pages_per_category=2)
+
+
+def read_with(world: World, **options: Any) -> tuple[int, int]:
+    """Requests sent for the lists, and the films stored of them, after a run with options."""
+    run = world.run("collect", assets=["movie_lists"], options=RunOptions(**options))
+    assert run.success, run.failure_words()
+    return int(run.figures("movie_lists")["requests"]), world.value(
+        "SELECT count(*) FROM movie_lists"
+    )
 
 
 def read(folder: Path, sandbox: RunningSandbox) -> tuple[bool, str, list[tuple]]:
@@ -44,3 +54,13 @@ def test_lists_that_come_empty_leave_those_stored_as_they_were(
             is_good, words, _ = read(tmp_path / "new", in_trouble)
             assert not is_good
             assert "without films" in words
+
+
+def test_a_list_is_read_once_and_again_when_more_of_it_is_wanted(empty_world: World) -> None:
+    """One page counted as the whole list for hours; a list that ends sooner is no shorter one."""
+    both = [Category.popular, Category.popular]
+    assert read_with(empty_world, categories=both, pages_per_category=1) == (1, 20)
+    assert read_with(empty_world, categories=both, pages_per_category=2) == (2, 40)
+    requests, films = read_with(empty_world, categories=both, pages_per_category=90)
+    assert requests == films / 20 < 90
+    assert read_with(empty_world, categories=both, pages_per_category=90) == (0, films)

@@ -60,8 +60,12 @@ def _read_if_old(
     queries, settings, now = fetching.queries, fetching.settings, fetching.services.now()
     stored = queries.listed_films()
     good_for = timedelta(hours=settings.discovery.lists_interval_hours)
-    fresh_until = {film["list_name"]: film["seen_at"] + good_for for film in stored}
-    chosen = [category.value for category in options.categories or ()]
+    pages = options.pages_per_category or settings.discovery.list_pages
+    fresh_until = _fresh_until(
+        stored, pages, timedelta(hours=settings.discovery.lists_interval_hours)
+    )
+    # Somebody may name a list twice.
+    chosen = list(dict.fromkeys(category.value for category in options.categories or ()))
     due = [
         name
         for name in chosen
@@ -70,7 +74,6 @@ def _read_if_old(
     if not due:
         figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
         return _stored_or_made(stored, fetching, purpose), figures
-    pages = options.pages_per_category or settings.discovery.list_pages
     try:
         rows, requests = asyncio.run(_read_lists(fetching.services, due, pages))
         _refuse_emptied(rows, due, stored, requests)
@@ -88,6 +91,22 @@ def _read_if_old(
         "lists read": ", ".join(due),
         "reason": reason,
         **figures,
+    }
+
+
+def _fresh_until(
+    stored: Iterable[Mapping[str, Any]], pages: int, good_for: timedelta
+) -> dict[str, datetime]:
+    """Until when each list need not be read again; only lists that were read deep enough.
+
+    A run may have read fewer pages than are wanted now. How deep it went is stored, because the
+    number of films does not say it: pages repeat films, and lists end.
+    """
+    return {
+        film["list_name"]: film["seen_at"] + good_for
+        for film in stored
+        # Rows of an earlier version do not say it.
+        if (film.get("pages_asked") or pages) >= pages
     }
 
 
