@@ -57,6 +57,7 @@ def table(
     *,
     caption: str | None = None,
     whole: Sequence[str] = (),
+    right: Sequence[str] = (),
 ) -> Table:
     """A table; columns whose every value is a number are aligned right.
 
@@ -66,6 +67,7 @@ def table(
         rows: Their values.
         caption: Below it.
         whole: Columns never broken over lines; on a narrow screen the others give way.
+        right: Columns of amounts with their unit, aligned right as well.
     """
     rows = [list(row) for row in rows]
     made = Table(
@@ -84,7 +86,7 @@ def table(
         )
         made.add_column(
             name,
-            justify="right" if numeric else "left",
+            justify="right" if numeric or name in right else "left",
             overflow="fold",
             no_wrap=name in whole,
         )
@@ -109,6 +111,13 @@ def _shown(value: Any) -> str:
 def moment(value: datetime | None) -> str | None:
     """A UTC moment as tables show it, to the minute."""
     return None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """Seconds as precise as they mean anything: 6.9 s, 62 s, 3,725 s."""
+    if seconds is None:
+        return None
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:,.0f} s"
 
 
 def dollars(value: float | None) -> str:

@@ -8,7 +8,7 @@ import click
 
 from ayne_dagster.cli.collection import BOX_OFFICE, Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
-from ayne_dagster.cli.options import YearKeys, database_option, json_option, keys_of
+from ayne_dagster.cli.options import TMDB_ID, YearKeys, database_option, json_option, keys_of
 
 _YEARS_SHOWN = 12
 
@@ -20,7 +20,7 @@ _YEARS_SHOWN = 12
               help="Only these release years: 1999, 1990-1999, undated.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True,
               help="Most films shown; the totals count all.")  # fmt: skip
-@click.option("--explain", "explained", type=click.IntRange(1), metavar="ID",
+@click.option("--explain", "explained", type=TMDB_ID, metavar="ID",
               help="Everything that decides about the film of this TMDB id.")  # fmt: skip
 @database_option(must_exist=True)
 @json_option
@@ -220,11 +220,11 @@ def _show_years(report: dict[str, Any]) -> None:
             "By release year",
             ["year", *sources],
             [[year["release_year"], *(year[source] for source in sources)] for year in shown],
-            caption=f"and {rest:,} in {len(report['years']) - len(shown)} other years"
-            if rest
-            else None,
         )
     )
+    if rest:
+        # Under the table: a caption of it would be as narrow as two columns.
+        click.echo(f"and {rest:,} in {len(report['years']) - len(shown)} other years")
 
 
 def _nothing_due(sources: Sequence[dict[str, Any]]) -> str:

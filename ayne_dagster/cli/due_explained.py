@@ -80,7 +80,8 @@ def _of_source(collection: Collection, name: str, tmdb_id: int) -> dict[str, Any
         "is_frozen": decision.is_frozen,
         "interval_days": days,
         "spread_share": round(factor - 1, 4),
-        "interval_with_spread_days": round(days * factor, 2),
+        # Unrounded: rounded twice, the table said other days than the sentence.
+        "interval_with_spread_days": float(days * factor),
         "fetched_at": decision.fetched_at,
         "outcome": state.get("outcome") if decision.fetched_at else None,
         "last_change_at": state.get("last_change_at"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ayne_dagster.cli.console import print_json
-from ayne_dagster.cli.options import database_option, json_option
+from ayne_dagster.cli.options import TMDB_ID, database_option, json_option
 
 if TYPE_CHECKING:
     from ayne_dagster.domain.tables.contract import TableContract
@@ -24,7 +24,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
               "content]")  # fmt: skip
 @click.option("--start", type=int, help="First release year.")
 @click.option("--end", type=int, help="Last release year.")
-@click.option("--film", "films", type=click.IntRange(min=1), multiple=True, metavar="ID",
+@click.option("--film", "films", type=TMDB_ID, multiple=True, metavar="ID",
               help="Only this film, by TMDB's id; several times for several.")  # fmt: skip
 @click.option("--since", type=_DAY, metavar="DATE",
               help="Of a journal (refresh_history): first day, UTC.")  # fmt: skip

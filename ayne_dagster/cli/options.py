@@ -29,6 +29,29 @@ def database_option(*, must_exist: bool = False) -> Callable[..., Any]:
     )
 
 
+class TmdbId(click.IntRange):
+    """The number TMDB knows a film by."""
+
+    name = "id"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The id as a number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(
+                f"{value!r} is no TMDB id; it is a number, 603 in themoviedb.org/movie/603",
+                param,
+                ctx,
+            )
+
+
+TMDB_ID = TmdbId()
+
+
 class YearRange(click.ParamType):
     """`2015-2023`, or a single year."""
 

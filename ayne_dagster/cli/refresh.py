@@ -7,8 +7,13 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
+<<<<<<< HEAD
 from ayne_dagster.cli.errors import RunFailed, say_error
 from ayne_dagster.cli.options import json_option
+=======
+from ayne_dagster.cli.errors import say_error
+from ayne_dagster.cli.options import TMDB_ID, json_option
+>>>>>>> mend5
 
 if TYPE_CHECKING:
     from ayne_dagster.cli.job_runs import JobOutcome
@@ -21,7 +26,7 @@ Decisions = Mapping[int, "Mapping[str, Decision]"]
 
 
 @click.command("refresh")
-@click.argument("tmdb_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("tmdb_ids", metavar="ID...", nargs=-1, required=True, type=TMDB_ID)
 @click.option("--force", is_flag=True, help="Due or not, frozen or not.")
 @json_option
 def command(tmdb_ids: tuple[int, ...], force: bool, as_json: bool) -> None:

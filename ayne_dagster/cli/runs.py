@@ -1,16 +1,24 @@
 """`ayne runs`: what every run did, how many succeed, how long they take."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.table import Table
 
-from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.console import console, duration, print_json, table
 from ayne_dagster.cli.options import json_option
+
+if TYPE_CHECKING:
+    from ayne_dagster.storage.run_queries import RunQueries
 
 _DAYS = 30
 _STATUSES = ("success", "failed", "canceled", "running")
 _SHORT_ERROR = 160
+_WIDE = 124
+"""Characters of a line that all columns need; narrower screens show what tells runs apart."""
+_NARROW_COLUMNS = ("run", "job", "years", "started (UTC)", "status", "took")
 
 
 @click.command("runs")
@@ -24,7 +32,8 @@ def command(status: str | None, limit: int, job: str | None, as_json: bool) -> N
 
     Runs of commands, of the UI, of schedules and sensors alike. A run whose process was killed is
     ended first and stands as failed. The foot counts the runs of the last 30 days: the success rate
-    leaves canceled runs out, the mean duration is that of the successful ones.
+    leaves out runs that were canceled or stopped by Ctrl-C, durations are those of the successful
+    ones. A narrow screen shows fewer columns; --json has everything.
 
     \b
     Examples:
@@ -46,8 +55,11 @@ def command(status: str | None, limit: int, job: str | None, as_json: bool) -> N
     else:
         # An instance makes its databases when it is opened: two seconds to say that it is empty.
         queries = RunQueries(fetching.queries.warehouse)
+    runs = queries.last_runs(status=status, limit=limit, job=job)
+    if not runs and job is not None:
+        _refuse_unknown_job(job, queries)
     report = {
-        "runs": queries.last_runs(status=status, limit=limit, job=job),
+        "runs": runs,
         "last_days": _DAYS,
         "figures": queries.run_figures(datetime.now(UTC), _DAYS),
     }
@@ -62,18 +74,7 @@ def _show(report: dict[str, Any]) -> None:
     if not runs:
         screen.print("No such run yet. `ayne collect` makes one.")
     else:
-        screen.print(
-            table(
-                "Runs",
-                ["run", "job", "kind", "years", "started (UTC)", "seconds", "films",
-                 "requests", "deferred", "status"],
-                [[run["run_id"][:8], run["job"], run["kind"], run["release_years"],
-                  f"{run['started_at']:%Y-%m-%d %H:%M}" if run["started_at"] else None,
-                  None if run["seconds"] is None else round(run["seconds"], 1),
-                  run["films_processed"], run["tmdb_requests"] + run["omdb_requests"],
-                  run["films_deferred"], run["status"]] for run in runs],
-            )
-        )  # fmt: skip
+        screen.print(_table_of(runs, is_wide=screen.width >= _WIDE))
     for run in runs:
         if run["error"]:
             # Under the table: in a column of it the words would be a word wide.
@@ -83,12 +84,55 @@ def _show(report: dict[str, Any]) -> None:
     screen.print(
         table(
             f"The last {report['last_days']} days",
-            ["job", "runs", "success rate", "mean seconds", "median seconds"],
+            ["job", "runs", "success rate", "mean", "median"],
             [[one["job"], one["runs"], _percent(one["success_rate"]),
-              _rounded(one["mean_seconds"]), _rounded(one["median_seconds"])]
+              duration(one["mean_seconds"]), duration(one["median_seconds"])]
              for one in report["figures"]],
+            right=["success rate", "mean", "median"],
         )
     )  # fmt: skip
+
+
+def _table_of(runs: Sequence[Mapping[str, Any]], *, is_wide: bool) -> Table:
+    """The runs, a line each; only their years may go over several."""
+    started = "%Y-%m-%d %H:%M" if is_wide else "%m-%d %H:%M"
+    cells = [
+        {
+            "run": run["run_id"][:8],
+            "job": run["job"],
+            "kind": run["kind"],
+            "years": run["release_years"],
+            "started (UTC)": f"{run['started_at']:{started}}" if run["started_at"] else None,
+            "status": run["status"],
+            "took": duration(run["seconds"]),
+            "films": run["films_processed"],
+            "requests": run["tmdb_requests"] + run["omdb_requests"],
+            "deferred": run["films_deferred"],
+        }
+        for run in runs
+    ]
+    columns = list(cells[0]) if is_wide else list(_NARROW_COLUMNS)
+    return table(
+        "Runs",
+        columns,
+        [[cell[name] for name in columns] for cell in cells],
+        whole=[name for name in columns if name != "years"],
+        right=["took"],
+    )
+
+
+def _refuse_unknown_job(job: str, queries: "RunQueries") -> None:
+    """A misspelt name looks like a job without runs.
+
+    Raises:
+        click.UsageError: There is no such job, and no run of one.
+    """
+    from ayne_dagster.defs.change_feed import JOB as CHANGE_FEED_JOB
+    from ayne_dagster.defs.jobs import JOB_NAMES
+
+    names = (*JOB_NAMES, CHANGE_FEED_JOB)
+    if job not in names and not queries.last_runs(job=job, limit=1):
+        raise click.UsageError(f"--job: there is no job {job!r}; there are {', '.join(names)}")
 
 
 def _short(error: str) -> str:
@@ -98,7 +142,3 @@ def _short(error: str) -> str:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.0%}"
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 1)

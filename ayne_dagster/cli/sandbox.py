@@ -105,6 +105,9 @@ def command(
     settings that point the platform at it, all else goes to standard error: keep them in a file and
     give that file to any other command, or let `ayne ui --sandbox` do both.
 
+    The platform then goes by the sandbox's clock (CLOCK_URL). POST {"advance_seconds": 86400} to
+    /_sandbox/clock, and a day has passed for both.
+
     \b
     Examples:
       ayne sandbox > .env.sandbox
@@ -152,9 +155,9 @@ def command(
         # Within the limits it keeps; a pace at the limit would run into it.
         "TMDB__REQUESTS_PER_SECOND": f"{rate_limit / 2:g}",
         "OMDB__DAILY_QUOTA": str(omdb_quota or ""),
+        # Whoever moves the sandbox's clock lets days pass for the platform, too.
+        "CLOCK_URL": f"http://127.0.0.1:{port}/_sandbox/clock",
     }
-    if clock is not None or clock_speed != 1:
-        environment["CLOCK_URL"] = f"http://127.0.0.1:{port}/_sandbox/clock"
     click.echo("\n".join(environment_lines(environment)))
     click.echo("These settings point the platform here, and keep its films apart.", err=True)
     try:

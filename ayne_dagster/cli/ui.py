@@ -1,6 +1,7 @@
 """`ayne ui`: the Dagster UI with its daemon, on the right instance."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from ayne_dagster.cli.options import YEARS
 from ayne_dagster.cli.ports import is_port_free
 
 _SECONDS_TO_STOP = 30
+_KNOWN_WARNINGS = ("ignore:Parameter `backfill_policy`", "ignore:Function `dev_command`")
+"""What Dagster says of itself at every start, a dozen times: in beta, and chosen on purpose."""
 
 
 @click.command("ui")
@@ -43,7 +46,12 @@ def command(
       ayne ui --sandbox           without keys, after or instead of `ayne demo`
     """
     from ayne_dagster.cli.job_runs import use_dagster_home
-    from ayne_dagster.cli.sandbox_world import DEFAULT_SEED, sandbox_environment, sandbox_folder
+    from ayne_dagster.cli.sandbox_world import (
+        DEFAULT_SEED,
+        environment_lines,
+        sandbox_environment,
+        sandbox_folder,
+    )
     from ayne_dagster.settings import PROJECT_ROOT, load_settings
 
     if catalogue and not is_sandboxed:
@@ -74,11 +82,24 @@ def command(
                 )
             )
             folder = sandbox_folder(catalogue, films=films, seed=DEFAULT_SEED, years=years)
-            environment.update(sandbox_environment(sandbox.url, folder, first_year=first))
-            # Whoever moves the sandbox's clock lets days pass for the platform, too.
-            environment["CLOCK_URL"] = sandbox.clock_url
+            pointing_here = {
+                **sandbox_environment(sandbox.url, folder, first_year=first),
+                # Whoever moves the sandbox's clock lets days pass for the platform, too.
+                "CLOCK_URL": sandbox.clock_url,
+            }
+            environment.update(pointing_here)
             home = use_dagster_home(folder / "dagster_home")
-            click.echo(f"Sandbox at {sandbox.url}, data in {folder}", err=True)
+            file = folder / "sandbox.env"
+            file.write_text("\n".join([*environment_lines(pointing_here), ""]), encoding="utf-8")
+            # The address is gone with the sandbox.
+            stack.callback(file.unlink, missing_ok=True)
+            click.echo(
+                f"Sandbox at {sandbox.url}, its clock at {sandbox.clock_url}\n"
+                f"Data in {folder}\n"
+                f"Other terminals join in with: uv run --env-file {shlex.quote(str(file))} "
+                "ayne due",
+                err=True,
+            )
         else:
             settings = load_settings()
             home = use_dagster_home(PROJECT_ROOT / "dagster_home")
@@ -88,6 +109,9 @@ def command(
                     ".env, or use --sandbox.", fg="yellow", err=True,
                 )  # fmt: skip
         environment["DAGSTER_HOME"] = str(home)
+        environment["PYTHONWARNINGS"] = ",".join(
+            [*filter(None, [environment.get("PYTHONWARNINGS")]), *_KNOWN_WARNINGS]
+        )
         click.echo(
             f"The UI will be at http://{host}:{port} in about 15 s; Ctrl-C ends it.", err=True
         )
@@ -97,23 +121,58 @@ def command(
             environment,
             PROJECT_ROOT,
         )  # fmt: skip
-    if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
+    if code is None:
+        click.echo("The UI has ended.", err=True)
+    elif code != 0:
         raise click.ClickException(f"dagster dev ended with exit code {code}; see its lines above")
 
 
-def _run_until_interrupted(arguments: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Run the child to its end; a signal reaches it too, and we wait until it has cleaned up."""
+def _run_until_interrupted(
+    arguments: list[str], environment: dict[str, str], folder: Path
+) -> int | None:
+    """Run the child to its end, or until a signal ends us both.
+
+    Returns:
+        Its exit code; None: a signal came, and it has cleaned up.
+    """
     # A shell starts background jobs with interrupts ignored; children would inherit that, and
     # `dagster dev` could then not be stopped.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with subprocess.Popen(arguments, env=environment, cwd=folder) as child:  # noqa: S603
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # The terminal is closed, and nobody said `nohup`.
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    with _started(arguments, environment, folder) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(_ENDING)
         try:
-            return child.wait(timeout=_SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
+            child.wait(timeout=_SECONDS_TO_STOP)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             child.kill()
-            return child.wait()
+    return None
+
+
+if sys.platform == "win32":
+    _ENDING = signal.CTRL_BREAK_EVENT
+else:
+    _ENDING = signal.SIGINT
+
+
+def _started(
+    arguments: list[str], environment: dict[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
+    """The child in a process group of its own.
+
+    A terminal sends Ctrl-C to its whole group. `dagster dev` would hear it from the terminal, then
+    from us, and the second time breaks off the clean end that the first began.
+    """
+    if sys.platform == "win32":
+        return subprocess.Popen(  # noqa: S603
+            arguments, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
+        )  # fmt: skip
+    return subprocess.Popen(  # noqa: S603
+        arguments, env=environment, cwd=folder, stdin=subprocess.DEVNULL, process_group=0
+    )

@@ -16,6 +16,10 @@ ALL_JOBS = "all"
 """Name of the row of `run_figures` that counts every job."""
 
 
+STOPPED_BY = "stopped by "
+"""How the error of a failed run begins that somebody stopped: nothing was wrong with it."""
+
+
 @dataclass(frozen=True)
 class RunQueries(MovieQueries):
     """Questions about the runs recorded in one warehouse."""
@@ -44,9 +48,9 @@ class RunQueries(MovieQueries):
     def run_figures(self, now: datetime, days: float = 30) -> list[dict[str, Any]]:
         """How the runs of the last days went, all jobs together first, then by job.
 
-        A run that people canceled says nothing about success, and one that failed nothing about
-        how long the work takes: the rate is over runs that succeeded or failed, the durations over
-        those that succeeded.
+        A run that people canceled or stopped by Ctrl-C says nothing about success, and one that
+        failed nothing about how long the work takes: the rate is over the other runs that succeeded
+        or failed, the durations over those that succeeded.
 
         Args:
             now: The moment asked about, UTC.
@@ -54,8 +58,9 @@ class RunQueries(MovieQueries):
 
         Returns:
             A row per job, `ALL_JOBS` first: `job`, `runs`, `succeeded`, `failed`, `canceled`,
-            `running`, `success_rate` (0-1; None: none ended), `mean_seconds`, `median_seconds`
-            (None: none succeeded). No rows where no run was recorded.
+            `running`, `stopped` (of the failed ones, by Ctrl-C), `success_rate` (0-1; None: none
+            counts), `mean_seconds`, `median_seconds` (None: none succeeded). No rows where no run
+            was recorded.
         """
         return self._rows(
             "SELECT coalesce(job, $all) AS job, count(*) AS runs, "
@@ -63,13 +68,15 @@ class RunQueries(MovieQueries):
             "count(*) FILTER (WHERE status = 'failed') AS failed, "
             "count(*) FILTER (WHERE status = 'canceled') AS canceled, "
             "count(*) FILTER (WHERE status = 'running') AS running, "
-            "succeeded / nullif(succeeded + failed, 0) AS success_rate, "
+            "count(*) FILTER (WHERE status = 'failed' AND starts_with(error, $stopped)) "
+            "AS stopped, "
+            "succeeded / nullif(succeeded + failed - stopped, 0) AS success_rate, "
             "avg(seconds) FILTER (WHERE status = 'success') AS mean_seconds, "
             "median(seconds) FILTER (WHERE status = 'success') AS median_seconds "
             "FROM {pipeline_runs} WHERE coalesce(ended_at, started_at) >= $since "
             "GROUP BY GROUPING SETS ((), (job)) HAVING count(*) > 0 "
             "ORDER BY grouping(job) DESC, job",
-            {"all": ALL_JOBS, "since": now - timedelta(days=days)},
+            {"all": ALL_JOBS, "stopped": STOPPED_BY, "since": now - timedelta(days=days)},
         )
 
     def recorded_statuses(self, run_ids: Iterable[str]) -> dict[str, str]:

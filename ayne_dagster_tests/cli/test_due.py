@@ -122,6 +122,20 @@ def test_the_screen_shows_films_totals_and_years(invoke: Invoke, warehouse: Ware
     assert [one["tmdb_id"] for one in said["films"]] == [1]
 
 
+def test_years_beyond_those_shown_are_told_in_one_line(
+    invoke: Invoke, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    """As a caption the words stood in a column as wide as a year."""
+    monkeypatch.setattr("ayne_dagster.cli.due._YEARS_SHOWN", 1)
+    assert "and 1 in 1 other years" in invoke("due").output.splitlines()
+
+
+def test_the_table_and_the_sentence_round_an_interval_alike(invoke: Invoke, warehouse: Warehouse):
+    told = explanation(collection_at(), 2)["sources"][1]
+    assert f"{told['interval_with_spread_days']:.1f} with its spread" in told["words"]
+    assert told["interval_with_spread_days"] != round(told["interval_with_spread_days"], 2)
+
+
 def test_the_screen_explains_one_film(invoke: Invoke, warehouse: Warehouse):
     shown = invoke("due", "--explain", "1")
     assert shown.exit_code == 0, shown.output
@@ -146,6 +160,8 @@ def test_nothing_due_says_what_comes_next(invoke: Invoke, warehouse: Warehouse):
         (["--year", "199"], "is no range of years"),
         (["--year", "1700"], "is not a release year the platform keeps"),
         (["--explain", "1", "--source", "tmdb"], "--explain is about one film"),
+        (["--explain", "abc"], "'abc' is no TMDB id"),
+        (["--explain", "0"], "is no TMDB id"),
         (["--explain", "77"], "no film 77 is known here"),
         (["--source", "imdb"], "'imdb' is not one of"),
     ],

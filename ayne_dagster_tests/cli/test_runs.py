@@ -62,6 +62,37 @@ def test_runs_are_shown_with_their_figures_their_reasons_and_what_the_last_days_
     assert "good-run" not in shown
 
 
+@pytest.mark.parametrize("width", [80, 110, 150])
+def test_on_any_screen_a_run_is_a_line_and_no_word_is_broken(
+    invoke: Invoke, project: Path, width: int, monkeypatch: pytest.MonkeyPatch
+):
+    (project / "data").mkdir()
+    record(
+        RunQueries(Warehouse(project / "data" / "ayne.duckdb")),
+        run(
+            "aaaabbbbcccc", job="weekly_enrichment", kind="schedule", release_years="1950-2029",
+            started_at=JUST_NOW, seconds=3725.37, films_processed=123_456, tmdb_requests=200_000,
+        ),
+        run("ddddeeeeffff", started_at=JUST_NOW, seconds=6.87),
+    )  # fmt: skip
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = invoke("runs").stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    (weekly,) = [line for line in lines if line.startswith("aaaabbbb")]
+    for words in ("weekly_enrichment", "1950-2029", f"{JUST_NOW:%m-%d %H:%M}", "success",
+                  "3,725 s"):  # fmt: skip
+        assert words in weekly
+    assert ("schedule" in weekly) == ("123,456" in weekly) == (width == 150)
+    assert any("6.9 s" in line for line in lines if line.startswith("ddddeeee"))
+
+
+def test_a_job_that_does_not_exist_is_refused_with_those_that_do(invoke: Invoke):
+    refused = invoke("runs", "--job", "nope")
+    assert refused.exit_code == 2
+    assert "there is no job 'nope'; there are quick_update, " in " ".join(refused.output.split())
+    assert invoke("runs", "--job", "change_feed").exit_code == 0
+
+
 @pytest.mark.slow
 def test_mistake_08_a_command_that_fails_is_recorded_as_failed_with_its_reason(invoke: Invoke):
     """In the first system every run started by hand was recorded as a success."""

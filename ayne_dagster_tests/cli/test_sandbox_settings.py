@@ -36,7 +36,8 @@ def test_standard_output_is_a_file_of_settings_and_nothing_else(tmp_path: Path):
     assert f"{address} (Ctrl+C" in said[-1]
     assert settings.tmdb.base_url == f"{address}/3"
     expected = sandbox_environment(address, PROJECT / "data" / "sandbox", first_year=1950)
-    assert {line.split("=")[0] for line in lines} == set(expected)
+    assert {line.split("=")[0] for line in lines} == {*expected, "CLOCK_URL"}
+    assert settings.clock_url == f"{address}/_sandbox/clock"
     assert settings.database.path == PROJECT / "data" / "sandbox" / "ayne.duckdb"
     # Unlike the demo's, this sandbox has limits: half of its 40/s, and the whole quota.
     assert (settings.tmdb.requests_per_second, settings.omdb.daily_quota) == (20, 1_000)

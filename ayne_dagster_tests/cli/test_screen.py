@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from ayne_dagster.cli.console import ProgressBars
+from ayne_dagster.cli.ports import free_port
 from ayne_dagster.cli.step_output import StepOutput
+from ayne_dagster.settings import load_settings
+from ayne_dagster_tests.conftest import PROJECT
 
 
 def test_a_step_s_output_is_kept_for_the_ui_and_its_errors_are_shown(tmp_path: Path):
@@ -107,3 +110,33 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from ayne_dagster.cli.main import main
 main()
 """
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
+def test_ctrl_c_ends_the_ui_with_one_line_of_ours_and_no_error(tmp_path: Path):
+    """The terminal and we both told `dagster dev`: the second time broke off its clean end."""
+    file = tmp_path / "said"
+    arguments = [sys.executable, "-m", "ayne_dagster.cli.main", "ui", "--sandbox", "--films", "60",
+                 "--port", str(free_port())]  # fmt: skip
+    with (
+        file.open("wb") as said,
+        subprocess.Popen(
+            arguments, cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process,
+    ):
+        deadline = time.monotonic() + 90
+        while "Serving dagster-webserver" not in file.read_text(encoding="utf-8"):
+            assert process.poll() is None, file.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, file.read_text(encoding="utf-8")
+            time.sleep(0.2)
+        words = file.read_text(encoding="utf-8")
+        joined = re.search(r"--env-file (\S+) ayne due", words)
+        assert joined, words
+        assert f"its clock at {load_settings(dotenv=Path(joined[1])).clock_url}\n" in words
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "The UI has ended."
+    assert not [line for line in lines if "Abort" in line or "Error" in line or "Warning" in line]
+    assert not Path(joined[1]).exists()

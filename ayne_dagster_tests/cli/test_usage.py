@@ -58,6 +58,8 @@ def test_the_version_carries_the_notice_tmdb_asks_for(invoke: Invoke):
         (["sandbox", "--clock", "noon"], "noon"),
         (["status", "--runs", "-1"], "-1 is not in the range"),
         (["export", "forecasts", "--to", "x.txt"], "write to a file ending in .parquet or .csv"),
+        (["refresh", "603", "abc"], "'abc' is no TMDB id"),
+        (["export", "refresh_history", "--film", "-1"], "'-1' is no TMDB id"),
         (["export", "--to", "x.csv"], "Missing argument 'TABLE'"),
         (["settings", "--section", "omdv"], "there is no section 'omdv'"),
     ],

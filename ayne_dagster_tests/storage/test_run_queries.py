@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ayne_dagster.defs.failure_words import STOPPED
 from ayne_dagster.storage.run_queries import ALL_JOBS, RunQueries
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.storage.recorded_runs import NOW, record, run
@@ -56,26 +57,28 @@ def test_the_rate_leaves_canceled_runs_out_and_durations_are_those_of_successes(
         run("c", seconds=90.0),
         run("d", seconds=1000.0, status="failed", error="why"),
         run("e", seconds=5000.0, status="canceled"),
+        run("ctrl-c", seconds=7.0, status="failed", error=STOPPED),
         run("f", seconds=None, status="running", job="model"),
         run("long ago", seconds=1.0, started_at=NOW - timedelta(days=40)),
     )
     everything, collect, model = queries.run_figures(NOW, days=30)
     assert everything["job"] == ALL_JOBS
-    assert everything["runs"] == 6
+    assert everything["runs"] == 7
     assert collect == {
         "job": "collect",
-        "runs": 5,
+        "runs": 6,
         "succeeded": 3,
-        "failed": 1,
+        "failed": 2,
         "canceled": 1,
         "running": 0,
+        "stopped": 1,
         "success_rate": 0.75,
         "mean_seconds": 40.0,
         "median_seconds": 20.0,
     }
     assert model["success_rate"] is None
     assert model["mean_seconds"] is None
-    assert queries.run_figures(NOW, days=60)[0]["runs"] == 7
+    assert queries.run_figures(NOW, days=60)[0]["runs"] == 8
 
 
 def test_an_older_state_of_a_run_never_replaces_a_newer_one(queries: RunQueries):
