@@ -7,13 +7,8 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
-<<<<<<< HEAD
 from ayne_dagster.cli.errors import RunFailed, say_error
-from ayne_dagster.cli.options import json_option
-=======
-from ayne_dagster.cli.errors import say_error
 from ayne_dagster.cli.options import TMDB_ID, json_option
->>>>>>> mend5
 
 if TYPE_CHECKING:
     from ayne_dagster.cli.job_runs import JobOutcome
