@@ -4,6 +4,7 @@ Lives here: starting, watching, ending. Not here: what is expected (`test_daemon
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -40,6 +41,20 @@ class Daemon:
     def runs(self, job: str) -> list[dg.DagsterRun]:
         """Runs of a job, the newest first."""
         return list(self.instance.get_runs(dg.RunsFilter(job_name=job)))
+
+    def pid_of(self, run_id: str) -> int | None:
+        """The process that executes a run; None: it has not begun to."""
+        for entry in self.instance.all_logs(run_id):
+            if found := re.search(r"Executing steps in process \(pid: (\d+)\)", entry.message):
+                return int(found[1])
+        return None
+
+    def materialized(self, run_id: str) -> set[str]:
+        """The assets a run has materialized."""
+        entries = self.instance.all_logs(run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = [entry.dagster_event for entry in entries]
+        keys = [event.asset_key for event in events if event is not None]
+        return {key.to_user_string() for key in keys if key is not None}
 
     def wait_for(self, what: str, look: Callable[[], T | None], seconds: float = 240) -> T:
         """Look until there is something, and for no longer than that."""

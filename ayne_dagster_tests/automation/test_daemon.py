@@ -3,70 +3,27 @@ and every run are processes of their own.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
-import duckdb
+import psutil
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from ayne_dagster.defs.partitions import release_year_partitions
-from ayne_dagster.defs.resources import build_resources
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.release_years import contiguous_blocks
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import running_sandbox
-from ayne_dagster.settings import load_settings
-from ayne_dagster_tests.automation.daemon_process import Daemon, running_daemon
+from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.automation.daemon_process import Daemon
+from ayne_dagster_tests.automation.filled_world import Filled
 from ayne_dagster_tests.defs.world import PLANTED_OMDB_KEY, PLANTED_TMDB_KEY, THIS_YEAR, World
 
 FIRST_YEAR = THIS_YEAR - 6
-NEVER = "0 0 29 2 *"
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 FILM = "/3/movie/{id}"
 REFRESHING = {"tmdb_details", "omdb_ratings", "frozen_flags"}
-
-
-@dataclass
-class Filled:
-    """A world in which everything was fetched once, on a sandbox whose clock stands still."""
-
-    world: World
-
-    @contextmanager
-    def daemon(self, **variables: str) -> Iterator[Daemon]:
-        """A daemon on an instance of its own, with every schedule and sensor switched on."""
-        given = {
-            "AUTOMATION__IS_ON": "true",
-            "AUTOMATION__QUICK_CRON": NEVER,
-            "AUTOMATION__DAILY_CRON": NEVER,
-            "AUTOMATION__WEEKLY_CRON": NEVER,
-            "AUTOMATION__TRAINING_CRON": NEVER,
-            **variables,
-        }
-        home = self.world.folder / f"home_{len(list(self.world.folder.glob('home_*')))}"
-        with running_daemon(home, self.world.variables(given)) as daemon:
-            yield daemon
-
-    def due(self, source: Source) -> dict[str, int]:
-        """Films due now by release year, asked film by film."""
-        with self.world.environment({}):
-            resources = build_resources(load_settings())
-        queries, keys = resources["queries"], release_year_partitions().get_partition_keys()
-        films = queries.due(source, keys, self.world.sandbox.now(), resources["policy"])
-        return films.groupby("release_year").size().to_dict()
-
-    def asked(self) -> dict[str, int]:
-        """Requests by endpoint since the statistics were reset."""
-        services: dict[str, Any] = self.world.sandbox.stats()["services"]
-        return {
-            endpoint: sum(statuses.values())
-            for service in services.values()
-            for endpoint, statuses in service["by_endpoint"].items()
-        }
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +41,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         clock_speed=0,
     )
     with running_sandbox(config) as sandbox:
-        overrides = {"CLOCK_URL": sandbox.clock_url, "CHANGES__IS_ENABLED": "false"}
+        overrides = {
+            "CLOCK_URL": sandbox.clock_url,
+            "CHANGES__IS_ENABLED": "false",
+            # With five pages of twenty, every film would be on a list.
+            "DISCOVERY__LIST_PAGES": "2",
+        }
         world = World(tmp_path_factory.mktemp("automation"), sandbox, overrides)
         world.run("collect", (str(FIRST_YEAR), "undated"))
         yield Filled(world)
@@ -133,6 +95,36 @@ def check_refresh_due(filled: Filled, daemon: Daemon) -> None:
     sandbox.advance(timedelta(minutes=2))
     assert filled.due(Source.TMDB) or filled.due(Source.OMDB)
     daemon.wait_for("the run named ahead", lambda: len(daemon.runs("refresh")) > before)
+    check_a_killed_run(filled, daemon)
+
+
+def check_a_killed_run(filled: Filled, daemon: Daemon) -> None:
+    """The run that was just requested is killed at work, and is not "started" from then on."""
+    due = {source: filled.due(source) for source in Source}
+    named_at = filled.world.sandbox.now()
+    # It cannot go on while the test writes.
+    with Warehouse(filled.world.database).writing("a test"):
+        run = daemon.runs("refresh")[0]
+        process = psutil.Process(daemon.wait_for("its process", lambda: daemon.pid_of(run.run_id)))
+        process.kill()
+    # Once it is known to be dead, the same films are asked for again, after the pause.
+    killed = daemon.wait_for("its end", lambda: _if_finished(daemon, run.run_id))
+    assert killed.status is dg.DagsterRunStatus.FAILURE
+    row = daemon.wait_for(
+        "its record", lambda: {one["run_id"]: one for one in filled.failed_runs()}.get(run.run_id)
+    )
+    assert row["error"]
+    assert row["ended_at"] is not None
+    assert filled.failed_runs() == [row]
+    filled.world.sandbox.advance(timedelta(minutes=61))
+    daemon.wait_for(
+        "nothing due any more", lambda: not any(filled.due(source) for source in Source)
+    )
+    daemon.wait_for("the last run", lambda: _ended(daemon, "refresh"))
+    assert any(due.values())
+    assert filled.answers_per_film(named_at) == 1
+    runs = daemon.runs("refresh")
+    assert len({one.tags["dagster/run_key"] for one in runs}) == len(runs)
 
 
 @pytest.mark.slow
@@ -171,22 +163,87 @@ def test_the_daily_update_reads_recent_years_and_fetches_what_is_due_in_the_othe
     asked = filled.asked()
     assert {"/3/movie/popular", "/3/discover/movie"} <= asked.keys()
     assert not filled.due(Source.TMDB)
-    assert _answers_per_film(filled.world, now) == 1
+    assert filled.answers_per_film(now) == 1
+
+
+@pytest.mark.slow
+def test_the_quick_update_fetches_new_listed_films_and_the_weekly_enrichment_everything_due(
+    filled: Filled,
+) -> None:
+    start = datetime.now(UTC)
+    minutes = [(start + timedelta(minutes=ahead)).minute for ahead in (1, 2, 3)]
+    crons = {
+        "AUTOMATION__QUICK_CRON": f"{minutes[0]},{minutes[1]} * * * *",
+        # Not while a quick update fetches films of recent years: it leaves these to it.
+        "AUTOMATION__WEEKLY_CRON": f"{minutes[2]} * * * *",
+    }
+    with filled.daemon(AUTOMATION__REFRESH_DUE_SECONDS="36000", **crons) as daemon:
+        daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"))
+        daemon.wait_for("no run", lambda: all(run.is_finished for run in daemon.runs("refresh")))
+        check_quick_update(filled, daemon)
+        check_weekly_enrichment(filled, daemon)
+
+
+def check_quick_update(filled: Filled, daemon: Daemon) -> None:
+    earlier = {run.run_id for run in daemon.runs("quick_update")}
+    # An answer of the same second as the one before it would not count as a newer one.
+    filled.world.sandbox.advance(timedelta(minutes=1))
+    listed, unlisted = filled.lose_two_films()
+    filled.world.sandbox.reset_stats()
+    daemon.wait_for("the film of the lists", lambda: filled.has_details(listed[0]))
+    runs = daemon.wait_for("the quick update", lambda: _ended(daemon, "quick_update"))
+    by_years = {_span(run): run for run in runs if run.run_id not in earlier}
+    recent = (str(filled.world.sandbox.now().year - 1), "undated")
+    assert by_years.keys() == {recent, (listed[1], listed[1])}
+    assert {run.status for run in by_years.values()} == {dg.DagsterRunStatus.SUCCESS}
+    assert _assets(by_years[listed[1], listed[1]]) == REFRESHING
+    asked = filled.asked()
+    # One film, two lists of the five, and no year is walked.
+    assert asked[FILM] == 1
+    assert {"/3/movie/popular", "/3/trending/movie/week"} <= asked.keys()
+    assert not {"/3/movie/top_rated", "/3/discover/movie"} & asked.keys()
+    assert not filled.has_details(unlisted[0])
+
+
+def check_weekly_enrichment(filled: Filled, daemon: Daemon) -> None:
+    assert not daemon.runs("weekly_enrichment")
+    now = filled.world.sandbox.advance(timedelta(days=6))
+    due = {source: filled.due(source) for source in Source}
+    years, this_year = {*due[Source.TMDB], *due[Source.OMDB]}, str(now.year)
+    assert years
+    runs = daemon.wait_for("the weekly enrichment", lambda: _ended(daemon, "weekly_enrichment"))
+    keys = release_year_partitions().get_partition_keys()
+    expected = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys)]
+    if this_year not in years:
+        expected.append((this_year, this_year))
+    assert sorted(_span(run) for run in runs) == sorted(expected)
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    [training] = [run for run in runs if _span(run)[0] <= this_year <= _span(run)[1]]
+    made = daemon.materialized(training.run_id)
+    assert {"tmdb_details", "frozen_flags", "features", "trained_model", "forecasts"} <= made
+    for run in runs:
+        if run is not training:
+            assert "features" in _assets(run)
+            assert "trained_model" not in _assets(run)
+    assert not any(filled.due(source) for source in Source)
+    assert filled.answers_per_film(now) == 1
+
+
+def _span(run: dg.DagsterRun) -> tuple[str, str]:
+    return run.tags[RANGE[0]], run.tags[RANGE[1]]
+
+
+def _assets(run: dg.DagsterRun) -> set[str]:
+    return {key.to_user_string() for key in run.asset_selection or ()}
+
+
+def _if_finished(daemon: Daemon, run_id: str) -> dg.DagsterRun | None:
+    run = daemon.instance.get_run_by_id(run_id)
+    return run if run is not None and run.is_finished else None
 
 
 def _runs(daemon: Daemon) -> list[dg.DagsterRun]:
     return daemon.runs("daily_update")
-
-
-def _answers_per_film(world: World, since: datetime) -> int:
-    """The most answers one source gave for one film since then."""
-    with duckdb.connect(str(world.database), read_only=True) as warehouse:
-        (most,) = warehouse.execute(
-            "SELECT max(answers) FROM (SELECT count(*) AS answers FROM refresh_history "
-            "WHERE fetched_at >= $since GROUP BY source, tmdb_id)",
-            {"since": since},
-        ).fetchone() or (0,)
-    return most
 
 
 def _skipped(daemon: Daemon, words: str) -> InstigatorTick | None:
