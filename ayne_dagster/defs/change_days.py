@@ -58,25 +58,28 @@ def range_tags(first: date, last: date) -> dict[str, str]:
 
 
 def keep_partitions(
-    instance: dg.DagsterInstance, readable: Sequence[date], oldest_kept: date
+    instance: dg.DagsterInstance, days: Collection[date], oldest_kept: date
 ) -> None:
-    """Make the days exist as partitions, in order.
+    """Make days exist as partitions, in order.
 
     Done on the instance: a sensor may not ask Dagster to take a key away and add it in one tick,
-    as a day between older ones needs. What was materialized stays known by its key.
+    as a day between older ones needs. What was materialized stays known by its key. Keys go one by
+    one, so that a process killed in between leaves some out: the next call brings them back.
 
     Args:
         instance: Dagster's storage.
-        readable: Days that are to be there.
+        days: Days that are to be there: those that were read, and those that can be.
         oldest_kept: Days before it go.
     """
-    name = str(CHANGE_DAY_PARTITIONS.name)
+    name, oldest = str(CHANGE_DAY_PARTITIONS.name), oldest_kept.isoformat()
     existing = list(instance.get_dynamic_partitions(name))
-    kept = [key for key in existing if key >= oldest_kept.isoformat()]
-    wanted = sorted({*kept, *(day.isoformat() for day in readable)})
-    is_appended = wanted[: len(kept)] == kept
-    leaving = [key for key in existing if key not in kept] if is_appended else existing
-    for key in leaving:
-        instance.delete_dynamic_partition(name, key)
-    if adding := [key for key in wanted if not is_appended or key not in kept]:
+    kept = [key for key in existing if key >= oldest]
+    wanted = sorted(key for key in {*kept, *map(date.isoformat, days)} if key >= oldest)
+    in_place = 0
+    while in_place < len(kept) and kept[in_place] == wanted[in_place]:
+        in_place += 1
+    for key in existing:
+        if key < oldest or key in kept[in_place:]:
+            instance.delete_dynamic_partition(name, key)
+    if adding := wanted[in_place:]:
         instance.add_dynamic_partitions(name, adding)

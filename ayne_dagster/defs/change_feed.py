@@ -85,9 +85,8 @@ def request_days(
         return _nothing(NO_KEY)
     known = queries.days_read()
     days = readable_days(known, now)
-    keep_partitions(
-        instance, days, now.astimezone(UTC).date() - timedelta(days=settings.changes.keep_days)
-    )
+    oldest_kept = now.astimezone(UTC).date() - timedelta(days=settings.changes.keep_days)
+    keep_partitions(instance, {*known, *days}, oldest_kept)
     if not days:
         return _nothing(_up_to_date(known, now))
     if (run := _under_way(instance)) is not None:

@@ -280,6 +280,43 @@ def test_the_sensor_asks_for_the_days_around_one_that_was_read(
     assert days == sorted(days), "Dagster reads a range in the order of insertion"
 
 
+def test_partitions_that_a_killed_tick_left_out_come_back_with_the_next(
+    world: World, instance: dg.DagsterInstance
+):
+    """All days go and come back where one is put between them: only unread ones came back."""
+    read(world, instance, back(1), back(1))
+    for n in range(14, 1, -1):
+        world.execute("INSERT INTO change_days VALUES ($1, now(), 9, 1, 1)", back(n))
+    everything = [back(n).isoformat() for n in range(14, 0, -1)]
+    instance.delete_dynamic_partition(PARTITIONS, back(1).isoformat())
+    instance.add_dynamic_partitions(PARTITIONS, [back(40).isoformat(), *everything[4:9]])
+    with sensor_of(world, instance, CHANGES__KEEP_DAYS="30") as tick:
+        assert not tick(NOON).run_requests
+    assert instance.get_dynamic_partitions(PARTITIONS) == everything
+
+
+def test_a_day_at_the_end_is_added_and_no_other_is_touched(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever looks meanwhile finds all the days that were there."""
+    taken: list[str] = []
+    take = instance.delete_dynamic_partition
+
+    def watched(name: str, key: str) -> None:
+        taken.append(key)
+        take(name, key)
+
+    monkeypatch.setattr(instance, "delete_dynamic_partition", watched)
+    keep_partitions(instance, [back(n) for n in (9, 7, 3)], date.min)
+    keep_partitions(instance, [back(7), back(2)], back(8))
+    assert taken == [back(9).isoformat()]
+    keep_partitions(instance, [back(4)], back(8))
+    assert taken[1:] == [back(3).isoformat(), back(2).isoformat()]
+    assert instance.get_dynamic_partitions(PARTITIONS) == [
+        back(n).isoformat() for n in (7, 4, 3, 2)
+    ]
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
