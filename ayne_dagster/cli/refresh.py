@@ -56,27 +56,18 @@ def command(tmdb_ids: tuple[int, ...], force: bool, as_json: bool) -> None:
     }
     after = _decisions(collection, ids) if asked else before
     failed = {number: run["failed"] for run in runs for number in run["tmdb_ids"]}
-    report = {
-        "runs": runs,
-        "films": [
-            {
-                "tmdb_id": number,
-                "title": films[number]["title"],
-                "was_asked_for": number in asked,
-                "sources": [
-                    _source(
-                        decision,
-                        answers.get((number, name)),
-                        # A run's figures are of all its films, some not meant at this source.
-                        has_failed=_ASSETS[name] in failed.get(number, {})
-                        and _was_meant(before[number][name], force=force),
-                    )
-                    for name, decision in after[number].items()
-                ],
-            }
-            for number in ids
-        ],
-    }
+    films_told = [
+        {
+            "tmdb_id": number,
+            "title": films[number]["title"],
+            "was_asked_for": number in asked,
+            "sources": _sources(
+                before[number], after[number], answers, failed.get(number, {}), force
+            ),
+        }
+        for number in ids
+    ]
+    report = {"runs": runs, "films": films_told}
     if as_json:
         print_json(report)
     else:
@@ -190,6 +181,24 @@ def _run(ids: list[int], outcome: "JobOutcome | None", error: str | None = None)
         "failed_checks": outcome.failed_checks if outcome else [],
         "error": error,
     }
+
+
+def _sources(
+    before: "Mapping[str, Decision]",
+    after: "Mapping[str, Decision]",
+    answers: Mapping[tuple[int, str], Mapping[str, Any]],
+    failed: Mapping[str, int],
+    force: bool,
+) -> list[dict[str, Any]]:
+    """What each source answered for a film; a run's failures are of those that were meant."""
+    return [
+        _source(
+            decision,
+            answers.get((decision.tmdb_id, name)),
+            has_failed=_ASSETS[name] in failed and _was_meant(before[name], force=force),
+        )
+        for name, decision in after.items()
+    ]
 
 
 def _source(
