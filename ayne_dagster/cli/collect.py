@@ -1,10 +1,25 @@
 """`ayne collect`: the `collect` job over a range of release years."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from ayne_dagster.cli.console import console, print_json, table
 from ayne_dagster.cli.errors import say_error
 from ayne_dagster.cli.options import json_option, year_options
+
+if TYPE_CHECKING:
+    from ayne_dagster.cli.job_runs import JobOutcome
+
+_FIGURES = (
+    "requests",
+    "rows inserted",
+    "rows updated",
+    "rows unchanged",
+    "not found",
+    "deferred",
+)
 
 
 @click.command("collect")
@@ -45,8 +60,32 @@ def command(
       ayne collect --refresh-only --refresh-limit 500
     """
     from ayne_dagster.cli.job_runs import run_job, use_dagster_home
-    from ayne_dagster.defs.clock import platform_clock
     from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
+    from ayne_dagster.settings import PROJECT_ROOT
+
+    years = _years(start_year, end_year)
+    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    job = "refresh" if refresh_only else "collect"
+    options = RunOptions(
+        max_pages=max_pages,
+        min_votes=min_votes,
+        refresh_limit=refresh_limit,
+        walk=Walk.force if force else None,
+        force=force,
+    )
+    outcome = run_job(job, years, run_config=run_config_of(job, options), is_quiet=as_json)
+    if as_json:
+        print_json(_report(years, outcome))
+    else:
+        _show(years, outcome)
+    if any("omdb_key_works" in words and "not set" not in words for words in outcome.failed_checks):
+        say_error("OMDb refused the key: ratings were not collected, everything else was")
+        raise click.exceptions.Exit(1)
+
+
+def _years(start_year: int | None, end_year: int | None) -> list[str]:
+    """The partitions of the run: last year to the last that is kept, where nothing was said."""
+    from ayne_dagster.defs.clock import platform_clock
     from ayne_dagster.domain.release_years import (
         UNDATED,
         YEARS_AHEAD,
@@ -54,7 +93,7 @@ def command(
         keys_between,
         release_year_keys,
     )
-    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+    from ayne_dagster.settings import load_settings
 
     settings = load_settings()
     today = platform_clock(settings)().date()
@@ -67,58 +106,29 @@ def command(
     if end_year is None:
         # Films without a date, or whose date was withdrawn: nobody would ask for them otherwise.
         years.append(UNDATED)
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
-    job = "refresh" if refresh_only else "collect"
-    options = RunOptions(
-        max_pages=max_pages,
-        min_votes=min_votes,
-        refresh_limit=refresh_limit,
-        walk=Walk.force if force else None,
-        force=force,
-    )
-    outcome = run_job(
-        job,
-        years,
-        run_config=run_config_of(job, options),
-        is_quiet=as_json,
-    )
-    result = {
+    return years
+
+
+def _report(years: Sequence[str], outcome: "JobOutcome") -> dict[str, Any]:
+    """The document of `--json`."""
+    return {
         "run_id": outcome.run_id,
         "years": [years[0], years[-1]],
         "seconds": round(outcome.seconds, 1),
         "assets": {one.asset: one.figures for one in outcome.assets},
         "failed_checks": outcome.failed_checks,
     }
-    if as_json:
-        print_json(result)
-    else:
-        screen = console()
-        screen.print(
-            table(
-                f"Collected {years[0]}-{years[-1]} in {outcome.seconds:.1f} s",
-                ["asset", "requests", "inserted", "updated", "unchanged", "not found", "deferred"],
-                [
-                    [
-                        one.asset,
-                        *(
-                            one.figures.get(name)
-                            for name in (
-                                "requests",
-                                "rows inserted",
-                                "rows updated",
-                                "rows unchanged",
-                                "not found",
-                                "deferred",
-                            )
-                        ),
-                    ]
-                    for one in outcome.assets
-                ],
-            )
+
+
+def _show(years: Sequence[str], outcome: "JobOutcome") -> None:
+    screen = console()
+    screen.print(
+        table(
+            f"Collected {years[0]}-{years[-1]} in {outcome.seconds:.1f} s",
+            ["asset", *(name.removeprefix("rows ") for name in _FIGURES)],
+            [[one.asset, *(one.figures.get(name) for name in _FIGURES)] for one in outcome.assets],
         )
-        for words in outcome.failed_checks:
-            screen.print(f"[yellow]check failed:[/] {words}")
-        screen.print("\nNext: [bold]ayne status[/], [bold]ayne ui[/], [bold]ayne export[/]")
-    if any("omdb_key_works" in words and "not set" not in words for words in outcome.failed_checks):
-        say_error("OMDb refused the key: ratings were not collected, everything else was")
-        raise click.exceptions.Exit(1)
+    )
+    for words in outcome.failed_checks:
+        screen.print(f"[yellow]check failed:[/] {words}")
+    screen.print("\nNext: [bold]ayne status[/], [bold]ayne ui[/], [bold]ayne export[/]")

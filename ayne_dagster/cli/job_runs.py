@@ -66,6 +66,20 @@ class JobOutcome:
             if "requests" in one.figures
         }
 
+    @property
+    def failed(self) -> dict[str, int]:
+        """Films that were asked for and not answered, per asset that has any; they stay due."""
+        counted = {one.asset: int(one.figures.get("failed") or 0) for one in self.assets}
+        return {asset: films for asset, films in counted.items() if films}
+
+    def words(self, name: str) -> dict[str, str]:
+        """A figure that is a reason, per asset that has one."""
+        return {
+            one.asset: str(one.figures[name])
+            for one in self.assets
+            if one.figures.get(name, "-") != "-"
+        }
+
 
 def use_dagster_home(home: Path) -> Path:
     """Make `home` the Dagster instance of this process, configured like the project's own."""

@@ -7,12 +7,14 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
-from ayne_dagster.cli.errors import say_error
+from ayne_dagster.cli.errors import RunFailed, say_error
 from ayne_dagster.cli.options import TMDB_ID, json_option
 
 if TYPE_CHECKING:
     from ayne_dagster.cli.job_runs import JobOutcome
     from ayne_dagster.domain.due_reasons import Decision
+
+_ASSETS = {"tmdb": "tmdb_details", "omdb": "omdb_ratings"}
 
 Decisions = Mapping[int, "Mapping[str, Decision]"]
 """By film and source."""
@@ -27,7 +29,8 @@ def command(tmdb_ids: tuple[int, ...], force: bool, as_json: bool) -> None:
 
     Without --force only what is due is asked for; of the rest it says why it is not, and when it
     will be. It runs the Dagster job `refresh`, once for each block of neighbouring release years.
-    Reaching a day's quota is no failure: the rest stays due.
+    Reaching a day's quota is no failure: the rest stays due. A film that was asked for and not
+    answered is: the exit code says so.
 
     \b
     Examples:
@@ -41,33 +44,63 @@ def command(tmdb_ids: tuple[int, ...], force: bool, as_json: bool) -> None:
     ids = list(dict.fromkeys(tmdb_ids))
     films = queries.films(ids)
     _refuse_unknown(number for number in ids if number not in films)
+    _refuse_unkept(films, collection.years)
     before = _decisions(collection, ids)
     asked = [n for n in ids if force or any(one.is_due for one in before[n].values())]
-    outcomes = _ask(
+    runs = _ask(
         collection, {n: films[n]["release_year"] for n in asked}, force=force, is_quiet=as_json
     )
-    answers = queries.answers_since(asked, collection.now.replace(microsecond=0))
-    after = _decisions(collection, ids) if asked else before
-    report = {
-        "runs": [_run(outcome) for outcome in outcomes],
-        "films": [
-            {
-                "tmdb_id": number,
-                "title": films[number]["title"],
-                "was_asked_for": number in asked,
-                "sources": _sources(number, after[number], answers),
-            }
-            for number in ids
-        ],
+    answers = {
+        (one["tmdb_id"], one["source"]): one
+        for one in queries.answers_since(asked, collection.now.replace(microsecond=0))
     }
+    after = _decisions(collection, ids) if asked else before
+    failed = {number: run["failed"] for run in runs for number in run["tmdb_ids"]}
+    films_told = [
+        {
+            "tmdb_id": number,
+            "title": films[number]["title"],
+            "was_asked_for": number in asked,
+            "sources": _sources(
+                before[number], after[number], answers, failed.get(number, {}), force
+            ),
+        }
+        for number in ids
+    ]
+    report = {"runs": runs, "films": films_told}
     if as_json:
         print_json(report)
     else:
         _show(report)
+    _end(report)
+
+
+def _end(report: Mapping[str, Any]) -> None:
+    """Say what went wrong, and end with exit code 1 if anything did."""
+    errors = [run["error"] for run in report["runs"] if run["error"]]
+    unanswered = [
+        f"{film['tmdb_id']} at {one['source']}"
+        for film in report["films"]
+        for one in film["sources"]
+        if one["has_failed"]
+    ]
     if any("omdb_key_works" in words and "not set" not in words
-           for outcome in outcomes for words in outcome.failed_checks):  # fmt: skip
-        say_error("OMDb refused the key: ratings were not refreshed, details were")
+           for run in report["runs"] for words in run["failed_checks"]):  # fmt: skip
+        errors.append("OMDb refused the key: ratings were not refreshed, details were")
+    if unanswered:
+        errors.append(
+            f"not answered: {', '.join(unanswered)}. They stay as they were, due or not: give the "
+            "command again once the service answers; `ayne ui` shows the log of the run"
+        )
+    for words in errors:
+        say_error(words)
+    if errors:
         raise click.exceptions.Exit(1)
+
+
+def _was_meant(decision: "Decision", *, force: bool) -> bool:
+    """Whether the run was to ask the source for the film; never without an imdb id at OMDb."""
+    return decision.is_due or (force and decision.due_at is not None)
 
 
 def _refuse_unknown(unknown: Iterable[int]) -> None:
@@ -77,6 +110,19 @@ def _refuse_unknown(unknown: Iterable[int]) -> None:
             f"not known here: {names}. A film is known once it was discovered: `ayne collect "
             "--start-year Y --end-year Y`, with the year it was released in, discovers it"
         )
+
+
+def _refuse_unkept(films: Mapping[int, Mapping[str, Any]], years: Sequence[str]) -> None:
+    """A run is of release years that are kept: a film of another one cannot be in it."""
+    from ayne_dagster.domain.release_years import calendar_years
+
+    kept = calendar_years(years)
+    for number, film in films.items():
+        if film["release_year"] not in years:
+            raise click.UsageError(
+                f"{number} is a film of {film['release_year']}, and release years {min(kept)} to "
+                f"{max(kept)} are kept: change FIRST_RELEASE_YEAR, or leave the film out"
+            )
 
 
 def _decisions(collection: Collection, ids: Sequence[int]) -> Decisions:
@@ -92,8 +138,10 @@ def _decisions(collection: Collection, ids: Sequence[int]) -> Decisions:
 
 def _ask(
     collection: Collection, years: Mapping[int, str], *, force: bool, is_quiet: bool
-) -> "list[JobOutcome]":
-    """One run for each block of neighbouring years, of exactly its films.
+) -> list[dict[str, Any]]:
+    """One run for each block of neighbouring years, of exactly its films; what each did.
+
+    A run that fails does not keep the others from being made.
 
     Args:
         collection: Where.
@@ -107,45 +155,65 @@ def _ask(
     from ayne_dagster.settings import PROJECT_ROOT
 
     use_dagster_home(PROJECT_ROOT / "dagster_home")
-    outcomes = []
+    runs = []
     for block in contiguous_blocks(list(years.values()), collection.years):
         ids = [number for number, year in years.items() if year in block]
-        options = RunOptions(tmdb_ids=ids, force=force)
-        config = run_config_of("refresh", options)
-        outcomes.append(run_job("refresh", block, run_config=config, is_quiet=is_quiet))
-    return outcomes
+        config = run_config_of("refresh", RunOptions(tmdb_ids=ids, force=force))
+        try:
+            outcome = run_job("refresh", block, run_config=config, is_quiet=is_quiet)
+        except RunFailed as error:
+            runs.append(_run(ids, None, str(error)))
+        else:
+            runs.append(_run(ids, outcome))
+    return runs
 
 
-def _run(outcome: "JobOutcome") -> dict[str, Any]:
+def _run(ids: list[int], outcome: "JobOutcome | None", error: str | None = None) -> dict[str, Any]:
+    """What a run did; nothing is known of one that failed but its error."""
     return {
-        "run_id": outcome.run_id,
-        "seconds": round(outcome.seconds, 1),
-        "requests": outcome.requests,
-        "deferred_by": {
-            one.asset: one.figures["deferred by"]
-            for one in outcome.assets
-            if one.figures.get("deferred by", "-") != "-"
-        },
-        "failed_checks": outcome.failed_checks,
+        "run_id": outcome.run_id if outcome else None,
+        "tmdb_ids": ids,
+        "seconds": round(outcome.seconds, 1) if outcome else 0.0,
+        "requests": outcome.requests if outcome else {},
+        "deferred_by": outcome.words("deferred by") if outcome else {},
+        "failed": outcome.failed if outcome else {},
+        "failed_by": outcome.words("failed by") if outcome else {},
+        "failed_checks": outcome.failed_checks if outcome else [],
+        "error": error,
     }
 
 
 def _sources(
-    number: int, decisions: "Mapping[str, Decision]", answers: Sequence[Mapping[str, Any]]
+    before: "Mapping[str, Decision]",
+    after: "Mapping[str, Decision]",
+    answers: Mapping[tuple[int, str], Mapping[str, Any]],
+    failed: Mapping[str, int],
+    force: bool,
 ) -> list[dict[str, Any]]:
-    """What each source answered for a film, and when it is asked next."""
-    answered = {one["source"]: one for one in answers if one["tmdb_id"] == number}
+    """What each source answered for a film; a run's failures are of those that were meant."""
     return [
-        {
-            "source": source,
-            "outcome": answered[source]["outcome"] if source in answered else None,
-            "is_first": answered[source]["is_first"] if source in answered else None,
-            "changed_fields": answered[source]["changed_fields"] if source in answered else [],
-            "due_at": decision.due_at,
-            "words": decision.words,
-        }
-        for source, decision in decisions.items()
+        _source(
+            decision,
+            answers.get((decision.tmdb_id, name)),
+            has_failed=_ASSETS[name] in failed and _was_meant(before[name], force=force),
+        )
+        for name, decision in after.items()
     ]
+
+
+def _source(
+    decision: "Decision", answer: Mapping[str, Any] | None, *, has_failed: bool
+) -> dict[str, Any]:
+    """What a source answered for a film, and when it is asked next."""
+    return {
+        "source": decision.source.value,
+        "outcome": answer["outcome"] if answer else None,
+        "has_failed": has_failed and answer is None,
+        "is_first": answer["is_first"] if answer else None,
+        "changed_fields": answer["changed_fields"] if answer else [],
+        "due_at": decision.due_at,
+        "words": decision.words,
+    }
 
 
 def _show(report: Mapping[str, Any]) -> None:
@@ -167,6 +235,9 @@ def _show(report: Mapping[str, Any]) -> None:
     for run in report["runs"]:
         for asset, words in run["deferred_by"].items():
             click.echo(f"{asset}: what was not asked for stays due; deferred by {words}")
+        for asset, films in run["failed"].items():
+            why = run["failed_by"].get(asset)
+            click.echo(f"{asset}: {films} not answered{f' ({why})' if why else ''}")
         for words in run["failed_checks"]:
             click.echo(f"check failed: {words}")
     for film in report["films"]:
@@ -181,7 +252,7 @@ def _show(report: Mapping[str, Any]) -> None:
 def _answer(one: Mapping[str, Any]) -> str:
     outcome: str | None = one["outcome"]
     if outcome is None:
-        return "not asked"
+        return "no answer" if one["has_failed"] else "not asked"
     if outcome in ("row", "unchanged"):
         if one["is_first"]:
             return "first answer"

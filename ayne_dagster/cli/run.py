@@ -125,6 +125,8 @@ def _figures(outcome: "JobOutcome") -> dict[str, Any]:
         "rows_inserted": total("rows inserted"),
         "rows_updated": total("rows updated"),
         "deferred": total("deferred"),
+        "failed": outcome.failed,
+        "failed_by": outcome.words("failed by"),
         "failed_checks": outcome.failed_checks,
     }
 
@@ -134,7 +136,8 @@ def _show(runs: list[dict[str, Any]], skipped: str | None) -> None:
         console().print(
             table(
                 "Runs",
-                ["job", "for", "requests", "answers", "new", "updated", "deferred", "seconds"],
+                ["job", "for", "requests", "answers", "new", "updated", "deferred", "failed",
+                 "seconds"],
                 [[run["job"], _span(run["partitions"]), *_numbers(run)] for run in runs],
             )
         )  # fmt: skip
@@ -142,6 +145,12 @@ def _show(runs: list[dict[str, Any]], skipped: str | None) -> None:
     for words in dict.fromkeys(one for run in runs for one in run.get("failed_checks", ())):
         click.echo(f"check failed: {words}")
     for run in runs:
+        for asset, films in run.get("failed", {}).items():
+            why = run["failed_by"].get(asset)
+            click.echo(
+                f"{asset} over {_span(run['partitions'])}: {films} films were not answered"
+                f"{f' ({why})' if why else ''}; they stay due"
+            )
         if run["error"]:
             click.echo(f"{run['job']} over {_span(run['partitions'])} failed: {run['error']}")
     if skipped is not None:
@@ -150,10 +159,11 @@ def _show(runs: list[dict[str, Any]], skipped: str | None) -> None:
 
 def _numbers(run: Mapping[str, Any]) -> list[Any]:
     if run["error"]:
-        return [None] * 6
+        return [None] * 7
     names = ("films_answered", "rows_inserted", "rows_updated", "deferred")
     counted = [run[name] for name in names]
-    return [sum(run["requests"].values()), *counted, round(run["seconds"])]
+    failed = sum(run["failed"].values())
+    return [sum(run["requests"].values()), *counted, failed, round(run["seconds"])]
 
 
 def _span(partitions: list[str]) -> str:

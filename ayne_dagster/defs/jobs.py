@@ -58,12 +58,13 @@ JOBS = (
         "daily_update",
         (*_COLLECTING, *_MEASURING),
         "All five lists, discover for last, this and the coming years, every due film within the "
-        "day's budget, flags.",
+        "day's budget, flags, figures of the collection.",
     ),
     Job(
         "weekly_enrichment",
         (*_COLLECTING, *_MEASURING, *_MODELLING),
-        "Everything that is due in every year, flags, features, this year's model, forecasts.",
+        "Everything that is due in every year, flags, figures of the collection, features, this "
+        "year's model, forecasts.",
     ),
     Job(
         "refresh",
@@ -78,7 +79,8 @@ JOBS = (
     Job(
         "collect",
         (*_COLLECTING, *_MEASURING),
-        "Discover films, fetch what is due, flag: the first five assets.",
+        "Discover films, fetch what is due, flag, figures of the collection: from the lists to the "
+        "flags, and `collection_stats`.",
     ),
     Job(
         "model",
@@ -88,7 +90,7 @@ JOBS = (
     Job(
         "whole_graph",
         (*_COLLECTING, *_MEASURING, *_MODELLING),
-        "Everything from the lists to the forecasts.",
+        "Everything from the lists to the forecasts, and `collection_stats`.",
     ),
     Job(
         "bulk_files",

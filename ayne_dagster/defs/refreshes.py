@@ -62,6 +62,7 @@ class RefreshReport:
         counts: Ids asked for, by what came of them.
         requests: Requests sent, retries included.
         stopped_by: Why the source deferred the rest, in words.
+        failed_by: Why the last film that was not answered was not, in words.
         failure: What ended the refresh early; what was fetched before it is stored.
     """
 
@@ -72,6 +73,7 @@ class RefreshReport:
     counts: Counter[FetchOutcome] = field(default_factory=Counter)
     requests: int = 0
     stopped_by: str | None = None
+    failed_by: str | None = None
     failure: BaseException | None = None
 
     def metadata(self) -> dict[str, Any]:
@@ -87,6 +89,7 @@ class RefreshReport:
             "not found": self.counts[FetchOutcome.NOT_FOUND],
             "unusable answers": self.counts[FetchOutcome.UNUSABLE],
             "failed": self.counts[FetchOutcome.FAILED],
+            "failed by": self.failed_by or "-",
             "deferred": self.counts[FetchOutcome.DEFERRED] + self.chosen.left,
             "deferred by": self.stopped_by or self.chosen.left_by or "-",
         }
@@ -201,6 +204,9 @@ async def _collect(
     async def take(batch: list[FetchResult]) -> None:
         # Counted here as well: a failure ends the collecting without a report.
         report.counts.update(result.outcome for result in batch)
+        for result in batch:
+            if result.outcome is FetchOutcome.FAILED:
+                report.failed_by = result.detail
         await answers.take(batch)
 
     assert how.client is not None

@@ -10,6 +10,8 @@ import dagster as dg
 import httpx
 import pytest
 
+from ayne_dagster.cli.errors import RunFailed
+from ayne_dagster.cli.job_runs import AssetOutcome, JobOutcome
 from ayne_dagster.cli.planned_runs import PlannedRun, plan_change_feed, plan_schedule
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS, REFRESH_HISTORY
@@ -21,6 +23,17 @@ from ayne_dagster_tests.cli.films_to_steer import collection_at, read_feed, thre
 from ayne_dagster_tests.storage.film_rows import NOW, asked, discovered, flagged, put
 
 THIS_YEAR = datetime.now(UTC).year
+NOT_ANSWERED = JobOutcome(
+    run_id="4c6a9d31",
+    seconds=2.0,
+    assets=[
+        AssetOutcome(
+            "tmdb_details",
+            {"requests": 4, "failed": 1, "failed by": "connection refused", "deferred by": "-"},
+        )
+    ],
+)
+"""A run whose service could not be reached."""
 YESTERDAY = (NOW - datetime.now(UTC)) / timedelta(days=1) + 1
 
 
@@ -109,6 +122,76 @@ def test_films_that_are_not_known_are_refused_with_what_to_do(invoke: Invoke, wa
     assert "ayne collect" in result.output
     assert invoke("refresh").exit_code == 2
     assert invoke("refresh", "603x").exit_code == 2
+
+
+def test_a_film_of_a_year_that_is_no_longer_kept_is_refused_by_the_settings_name(
+    invoke: Invoke, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FIRST_RELEASE_YEAR", "2002")
+    result = invoke("refresh", "1", "2", "3", "--force")
+    assert result.exit_code == 2, result.output
+    assert "2 is a film of 2001, and release years 2002 to" in result.output
+    assert "FIRST_RELEASE_YEAR" in result.output
+
+
+def test_a_named_film_that_is_not_answered_is_a_failure_with_its_reason(
+    invoke: Invoke, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    """It once said "not asked", without a reason, and was green; a second block ran after it."""
+    monkeypatch.setenv("TMDB__API_KEY", "5ec2e75ec2e75ec2e75ec2e75ec2e75e")
+    outcomes = iter([NOT_ANSWERED, None])
+
+    def made(job: str, years: list[str], **_: Any) -> JobOutcome:
+        if (outcome := next(outcomes)) is None:
+            raise RunFailed("step tmdb_details failed: the file is held")
+        return outcome
+
+    monkeypatch.setattr("ayne_dagster.cli.job_runs.run_job", made)
+    put(warehouse, DISCOVERED_MOVIES, discovered(5, "2010"))
+    result = invoke("refresh", "1", "5", "--force", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    failed, broken = report["runs"]
+    assert (failed["failed"], failed["failed_by"]) == (
+        {"tmdb_details": 1}, {"tmdb_details": "connection refused"},
+    )  # fmt: skip
+    assert broken["error"] == "step tmdb_details failed: the file is held"
+    assert [one["has_failed"] for one in report["films"][0]["sources"]] == [True, False]
+    assert "not answered: 1 at tmdb. They stay" in result.stderr
+    assert "the file is held" in result.stderr
+    outcomes = iter([NOT_ANSWERED])
+    shown = invoke("refresh", "1", "--force")
+    assert shown.exit_code == 1
+    assert "tmdb_details: 1 not answered (connection refused)" in shown.output
+    assert "no answer" in shown.output
+
+
+def test_a_run_by_hand_counts_what_was_not_answered(
+    invoke: Invoke, warehouse: Warehouse, planner: None, monkeypatch: pytest.MonkeyPatch
+):
+    planned = PlannedRun("weekly_enrichment", ("2001", "2002"), "due")
+    monkeypatch.setattr("ayne_dagster.cli.planned_runs.plan_schedule", lambda *_, **__: [planned])
+    monkeypatch.setattr("ayne_dagster.cli.job_runs.run_job", lambda *_, **__: NOT_ANSWERED)
+    monkeypatch.setenv("CHANGES__IS_ENABLED", "false")
+    run = said(invoke, "run", "weekly")["runs"][0]
+    assert (run["failed"], run["films_answered"]) == ({"tmdb_details": 1}, 0)
+    shown = invoke("run", "weekly")
+    assert shown.exit_code == 0
+    assert "1 films were not answered (connection refused); they stay due" in shown.output
+
+
+@pytest.mark.slow
+def test_a_service_that_cannot_be_reached_is_said_film_by_film(
+    invoke: Invoke, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMDB__API_KEY", "5ec2e75ec2e75ec2e75ec2e75ec2e75e")
+    monkeypatch.setenv("TMDB__BASE_URL", "http://127.0.0.1:9/3")
+    result = invoke("refresh", "1", "--force", "--json")
+    assert result.exit_code == 1, result.output
+    report = json.loads(result.stdout)
+    assert report["runs"][0]["failed"] == {"tmdb_details": 1}
+    assert report["runs"][0]["failed_by"]["tmdb_details"]
+    assert report["films"][0]["sources"][0]["has_failed"]
 
 
 @pytest.mark.slow

@@ -16,8 +16,9 @@ from ayne_dagster.defs.job_options import (
     Walk,
     run_config_of,
 )
-from ayne_dagster.defs.jobs import JOB_NAMES
+from ayne_dagster.defs.jobs import JOB_NAMES, JOBS
 from ayne_dagster.domain.release_years import UnknownReleaseYear
+from ayne_dagster.domain.tables import COLLECTION_STATS
 from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster_tests.conftest import PROJECT
 
@@ -137,6 +138,11 @@ def test_the_page_of_jobs_names_every_job_and_option_and_what_jobs_choose():
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", page, re.MULTILINE))
     jobs = {job.name for job in defs().resolve_all_job_defs()} - {"__ASSET_JOB"}
     assert set(rows) == jobs | set(RunOptions.model_fields)
+    for job in JOBS:
+        measures = COLLECTION_STATS.name in job.assets
+        assert ("stats" in rows[job.name]) == measures, job.name
+        said = "collection_stats" in job.description or "figures of the coll" in job.description
+        assert said == measures, job.name
     for job, chosen in CHOICES.items():
         for option in chosen:
             assert f"`{job}`: " in rows[option], (job, option)

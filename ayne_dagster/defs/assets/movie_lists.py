@@ -59,7 +59,6 @@ def _read_if_old(
     """The lists as they are stored now, read anew where it is time, and what was done."""
     queries, settings, now = fetching.queries, fetching.settings, fetching.services.now()
     stored = queries.listed_films()
-    good_for = timedelta(hours=settings.discovery.lists_interval_hours)
     pages = options.pages_per_category or settings.discovery.list_pages
     fresh_until = _fresh_until(
         stored, pages, timedelta(hours=settings.discovery.lists_interval_hours)
