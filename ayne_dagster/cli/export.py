@@ -85,7 +85,20 @@ def command(
     if as_json:
         print_json({"table": table_name, "rows": rows, "file": target.resolve()})
     else:
-        click.echo(f"{rows:,} rows of {table_name} -> {target}")
+        click.echo(f"{rows:,} rows of {table_name} -> {target.resolve()}")
+    if not rows and extract != Extract():
+        click.secho(
+            f"No row of {table_name} matched; the file has no rows.{_hint(extract)}",
+            fg="yellow",
+            err=True,
+        )
+
+
+def _hint(extract: "Extract") -> str:
+    """Where to look when films were asked for and nothing came."""
+    if not extract.films:
+        return ""
+    return f" `ayne due --explain {extract.films[0]}` says whether the film is known."
 
 
 def _refuse_nonsense(contract: "TableContract", extract: "Extract") -> None:

@@ -244,6 +244,30 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.commit()
 
 
+def _unreadable(path: Path, error: duckdb.Error) -> str:
+    """What is the matter with a file, and what to do about it."""
+    if not _has_duckdb_mark(path):
+        return (
+            f"{path} is no DuckDB file. Is it the right path? If it is the platform's file, it is "
+            "damaged: put a copy back or move it away, the next materialization makes a new one "
+            f"({error})"
+        )
+    return (
+        f"{path} cannot be opened: {error}. If the file is damaged, put a copy back or move it "
+        "away: the next materialization makes a new one"
+    )
+
+
+def _has_duckdb_mark(path: Path) -> bool:
+    """Whether the file begins like a DuckDB file: `DUCK` behind a checksum of 8 bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        # What cannot be looked into is not called names.
+        return True
+
+
 def _patiently(
     connect: Callable[[], AttachedFile],
     *,
@@ -258,10 +282,7 @@ def _patiently(
             return connect()
         except duckdb.Error as error:
             if not _is_held(error):
-                raise WarehouseDamaged(
-                    f"{path} cannot be opened: {error}. If the file is damaged, put a copy back or "
-                    "move it away: the next materialization makes a new one"
-                ) from error
+                raise WarehouseDamaged(_unreadable(path, error)) from error
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(
                     f"{path} was held for more than {wait_seconds:g} s{_known_writer(path, error)}"

@@ -85,6 +85,22 @@ def test_an_export_without_a_name_is_named_after_its_content(
     assert frame["tmdb_id"].tolist() == [2, 3]
 
 
+def test_an_export_that_matches_nothing_says_so_and_where_the_file_is(
+    invoke: Invoke, database: Path, tmp_path: Path
+):
+    """`0 rows` was read as a success."""
+    target = tmp_path / "none.csv"
+    arguments = ("export", "discovered_movies", "--film", "77", "--to", str(target))
+    result = invoke(*arguments)
+    assert (result.exit_code, target.exists()) == (0, True)
+    assert "No row of discovered_movies matched" in result.stderr
+    assert "`ayne due --explain 77`" in result.stderr
+    assert result.stdout == f"0 rows of discovered_movies -> {target}\n"
+    assert "matched" in invoke(*arguments, "--json").stderr
+    found = invoke("export", "discovered_movies", "--film", "2", "--to", str(target))
+    assert found.stderr == ""
+
+
 def test_an_export_without_a_database_says_so_and_writes_nothing(invoke: Invoke, tmp_path: Path):
     target = tmp_path / "films.csv"
     result = invoke("export", "features", "--to", str(target))
@@ -207,3 +223,14 @@ def test_status_of_a_database_that_is_not_there_is_wrong_usage(invoke: Invoke, t
     result = invoke("status", "--database", str(tmp_path / "none.duckdb"))
     assert result.exit_code == 2
     assert "does not exist" in result.output
+
+
+def test_status_of_a_file_that_is_no_database_says_so_first(invoke: Invoke, tmp_path: Path):
+    """The advice for a damaged file, move it away, was given for a slip of the keyboard."""
+    file = tmp_path / "README.md"
+    file.write_text("# Films\n" * 1000)
+    result = invoke("status", "--database", str(file))
+    assert result.exit_code == 1
+    assert result.exception is not None
+    assert is_expected(result.exception)
+    assert str(result.exception).startswith(f"{file} is no DuckDB file. Is it the right path?")

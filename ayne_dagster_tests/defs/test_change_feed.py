@@ -87,6 +87,19 @@ def test_each_day_holds_the_known_films_the_feed_named(world: World, instance: d
         < figures["films named"]
         == world.value("SELECT sum(films_named) FROM change_days")
     ), "films TMDB names and nobody knows here are counted and not kept"
+    told = {
+        str(event.partition): (
+            event.metadata["films named that day"].value,
+            event.metadata["films known that day"].value,
+        )
+        for event in run.result.asset_materializations_for_node("tmdb_changes")
+    }
+    assert told == {
+        str(day): (named, known)
+        for day, named, known in world.rows(
+            "SELECT changed_on, films_named, films_known FROM change_days"
+        )
+    }, "the figures of the run stand on each of its days; those of the day were nowhere"
     mirrored = world.mirror / "tmdb_changes"
     assert world.value("SELECT count(*) FROM read_parquet(?)", str(mirrored / "*" / "*.parquet")) \
         == figures["films known"]  # fmt: skip

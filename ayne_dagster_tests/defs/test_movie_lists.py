@@ -56,6 +56,33 @@ def test_lists_that_come_empty_leave_those_stored_as_they_were(
             assert "without films" in words
 
 
+@pytest.mark.parametrize("kind", ["empty", "no_results"])
+def test_one_list_that_comes_empty_keeps_its_films_and_stops_no_other(
+    sandbox: RunningSandbox, tmp_path: Path, kind: str
+) -> None:
+    """An emptied list kept all five as they were, run after run."""
+    _, _, before = read(tmp_path, sandbox)
+    fault = {"case": 11, "kinds": [kind], "path": "*/movie/top_rated"}
+    config = SandboxConfig(
+        films=120, seed=5, first_year=FIRST_YEAR, last_year=LAST_YEAR, tmdb_requests_per_second=0,
+        tmdb_keys=(PLANTED_TMDB_KEY,), faults={"faults": [fault]},
+    )  # fmt: skip
+    with running_sandbox(config) as in_trouble:
+        world = World(tmp_path, in_trouble)
+        run = world.run("collect", assets=["movie_lists"], options=FORCED)
+        assert run.success, run.failure_words()
+        after = world.rows("FROM movie_lists ORDER BY ALL")
+        figures = run.figures("movie_lists")
+    assert figures["lists kept"] == "top_rated"
+    assert "top_rated" not in str(figures["lists read"])
+    assert "without films" in str(figures["reason"])
+    kept = [row for row in before if "top_rated" in row]
+    assert kept == [row for row in after if "top_rated" in row]
+    others = set(after) - set(kept)
+    assert others
+    assert not others & set(before)
+
+
 def test_a_list_is_read_once_and_again_when_more_of_it_is_wanted(empty_world: World) -> None:
     """One page counted as the whole list for hours; a list that ends sooner is no shorter one."""
     both = [Category.popular, Category.popular]

@@ -1,7 +1,7 @@
 """`movie_lists`: current membership of TMDB's five lists."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,21 +74,30 @@ def _read_if_old(
         figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
         return _stored_or_made(stored, fetching, purpose), figures
     try:
-        rows, requests = asyncio.run(_read_lists(fetching.services, due, pages))
-        _refuse_emptied(rows, due, stored, requests)
-    except (QuotaExhausted, CircuitOpen, UnusableAnswer) as error:
-        # TMDB's day is used up, it is down, or what it says is no list: they stay as they were.
+        read, refused, requests = asyncio.run(_read_lists(fetching.services, due, pages))
+    except (QuotaExhausted, CircuitOpen) as error:
+        # TMDB's day is used up, or it is down: the lists stay as they were.
         if not stored:
             raise
         figures = {"requests": error.tries, "reason": f"lists kept: {error}"}
         return load_frame(queries.warehouse, MOVIE_LISTS), figures
-    rows += [film for film in stored if film["list_name"] not in due]
+    kept = _why_kept(read, refused, {film["list_name"] for film in stored})
+    is_any_left = len(kept) < len(due)
+    if refused and not is_any_left and not stored:
+        raise next(iter(refused.values()))
+    told = {"requests": requests, "lists kept": ", ".join(sorted(kept)) or "-"}
+    why_kept = f"lists kept: {'; '.join(kept.values())}"
+    if not is_any_left:
+        return load_frame(queries.warehouse, MOVIE_LISTS), {**told, "reason": why_kept}
+    replaced = [name for name in due if name not in kept]
+    rows = [row for name in replaced for row in read[name]]
+    rows += [film for film in stored if film["list_name"] not in replaced]
     frame, figures = _write(rows, fetching, purpose)
-    reason = f"read {pages} pages of each list: {', '.join(due)}"
+    reason = f"read {pages} pages of each list: {', '.join(replaced)}"
     return frame, {
-        "requests": requests,
-        "lists read": ", ".join(due),
-        "reason": reason,
+        **told,
+        "lists read": ", ".join(replaced),
+        "reason": f"{reason}; {why_kept}" if kept else reason,
         **figures,
     }
 
@@ -138,28 +147,42 @@ def _write(
     return frame, write_metadata(report, warehouse, MOVIE_LISTS)
 
 
-def _refuse_emptied(
-    rows: Iterable[Mapping[str, Any]],
-    read: Sequence[str],
-    stored: Iterable[Mapping[str, Any]],
-    requests: int,
-) -> None:
-    """A list that had films and says it has none is not believed.
+def _why_kept(
+    read: Mapping[str, Sequence[Any]],
+    refused: Mapping[str, UnusableAnswer],
+    had_films: Collection[str],
+) -> dict[str, str]:
+    """The lists that stay as they were, each with the reason.
 
-    Raises:
-        UnusableAnswer: There is one.
+    A list that had films and says it has none is not believed; it is asked for again next time.
     """
-    had_films = {film["list_name"] for film in stored} & set(read)
-    emptied = had_films - {row["list_name"] for row in rows}
-    if emptied:
-        error = UnusableAnswer("tmdb", f"now without films: {', '.join(sorted(emptied))}")
-        error.tries = requests
-        raise error
+    emptied = [name for name, rows in read.items() if not rows and name in had_films]
+    return {
+        **{name: str(error) for name, error in refused.items()},
+        **{name: f"{name} is now without films" for name in emptied},
+    }
 
 
 async def _read_lists(
     services: Services, names: Sequence[str], pages: int
-) -> tuple[list[dict], int]:
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, UnusableAnswer], int]:
+    """The rows of each list, or why its answer is none; and the requests sent.
+
+    What one list answers says nothing about the others.
+    """
+    refused: dict[str, UnusableAnswer] = {}
+
+    async def read(name: str) -> tuple[str, list[dict[str, Any]]]:
+        try:
+            return name, await tmdb.movie_list(name, pages)
+        except UnusableAnswer as error:
+            refused[name] = error
+            return name, []
+
     async with services.tmdb() as tmdb:
-        lists = await asyncio.gather(*(tmdb.movie_list(name, pages) for name in names))
-        return [row for rows in lists for row in rows], tmdb.stats.requests
+        answered = dict(await asyncio.gather(*map(read, names)))
+        return (
+            {name: rows for name, rows in answered.items() if name not in refused},
+            refused,
+            tmdb.stats.requests,
+        )

@@ -1,10 +1,11 @@
 """`tmdb_changes`: known films that TMDB's change feed named, day by day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
@@ -47,6 +48,7 @@ def tmdb_changes(
         context.log.warning("%s was not read: %s", day, words)
     metadata = {**report.metadata(), **_stored(fetching)}
     if not report.not_read:
+        _tell_of_each_day(context, days, fetching)
         yield dg.MaterializeResult(metadata=metadata)
         return
     _tell_day_by_day(context, report, metadata)
@@ -57,6 +59,24 @@ def tmdb_changes(
             metadata=metadata,
             allow_retries=False,
         ) from report.failures[0]
+
+
+def _tell_of_each_day(
+    context: dg.AssetExecutionContext, days: Sequence[date], fetching: Fetching
+) -> None:
+    """What each of the run's days held: the figures of the run stand on all of them alike."""
+    per_day = ChangeQueries(fetching.queries.warehouse).figures_per_day()
+    for row in per_day.to_dict("records"):
+        day = pd.Timestamp(row["changed_on"]).date()
+        if day in days:
+            context.add_asset_metadata(
+                {
+                    "films named that day": int(row["films_named"]),
+                    "films known that day": int(row["films_known"]),
+                },
+                asset_key=context.asset_key,
+                partition_key=day.isoformat(),
+            )
 
 
 def _tell_day_by_day(
