@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from ayne_dagster.definitions import defs
@@ -226,7 +227,7 @@ def test_a_partition_is_loaded_as_a_value_through_the_io_manager(tmp_path: Path)
         assets=[details.with_io_manager_key("io_manager")],
         resources={"io_manager": build_resources(settings)["io_manager"]},
     )
-    frame = platform.load_asset_value(details.key, python_type=object, partition_key="2002")
+    frame = platform.load_asset_value(details.key, python_type=pd.DataFrame, partition_key="2002")
     assert [*frame["tmdb_id"]] == [2]
 
 

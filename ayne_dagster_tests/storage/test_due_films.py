@@ -325,7 +325,7 @@ def test_a_film_is_due_from_the_second_both_rules_say(source: Source) -> None:
     ],
 )
 def test_both_rules_agree_on_every_case_of_the_change_feed(feed: ChangeFeed | None) -> None:
-    """Chance leaves cases out: named before, on, after the day of the answer, often, late, ahead."""
+    """Chance leaves cases out: named before, on, after the answer's day, often, late, ahead."""
     cases = product(
         [10, 100, 300, 900],
         [0.3, 1, 3, 7, 14, 20, 70, 100, 170],
