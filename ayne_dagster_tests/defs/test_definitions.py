@@ -228,6 +228,7 @@ def test_a_partition_is_loaded_as_a_value_through_the_io_manager(tmp_path: Path)
         resources={"io_manager": build_resources(settings)["io_manager"]},
     )
     frame = platform.load_asset_value(details.key, python_type=pd.DataFrame, partition_key="2002")
+    assert isinstance(frame, pd.DataFrame)
     assert [*frame["tmdb_id"]] == [2]
 
 
