@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from ayne_dagster.defs.change_days import keep_partitions
+from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
 from ayne_dagster_tests.defs.world import (
@@ -82,12 +83,11 @@ def _set_clock(sandbox: RunningSandbox, day: int) -> None:
 
 def _refresh(world: World, day: int, *, force: bool = False, is_feed_on: bool = True) -> None:
     _set_clock(world.sandbox, day)
-    assets = ["tmdb_details", "omdb_ratings"]
     run = world.run(
         "collect",
         OLD_YEARS,
-        assets=[*assets, "frozen_flags"],
-        config={asset: {"force": force} for asset in assets},
+        assets=["tmdb_details", "omdb_ratings", "frozen_flags"],
+        options=RunOptions(force=force),
         at=NOON + timedelta(days=day),
         CHANGES__IS_ENABLED=str(is_feed_on),
     )
