@@ -23,6 +23,7 @@ from ayne_dagster_tests.defs.world import PLANTED_OMDB_KEY, PLANTED_TMDB_KEY, TH
 FIRST_YEAR = THIS_YEAR - 6
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 FILM = "/3/movie/{id}"
+SCHEDULED_AT = ".dagster/scheduled_execution_time"
 REFRESHING = {"tmdb_details", "omdb_ratings", "frozen_flags"}
 
 
@@ -167,66 +168,71 @@ def test_the_daily_update_reads_recent_years_and_fetches_what_is_due_in_the_othe
 
 
 @pytest.mark.slow
-def test_the_quick_update_fetches_new_listed_films_and_the_weekly_enrichment_everything_due(
-    filled: Filled,
-) -> None:
-    start = datetime.now(UTC)
-    minutes = [(start + timedelta(minutes=ahead)).minute for ahead in (1, 2, 3)]
-    crons = {
-        "AUTOMATION__QUICK_CRON": f"{minutes[0]},{minutes[1]} * * * *",
-        # Not while a quick update fetches films of recent years: it leaves these to it.
-        "AUTOMATION__WEEKLY_CRON": f"{minutes[2]} * * * *",
-    }
-    with filled.daemon(AUTOMATION__REFRESH_DUE_SECONDS="36000", **crons) as daemon:
+def test_the_quick_update_reads_two_lists_and_fetches_their_new_films(filled: Filled) -> None:
+    with filled.daemon(
+        AUTOMATION__REFRESH_DUE_SECONDS="36000", AUTOMATION__QUICK_CRON="* * * * *"
+    ) as daemon:
         daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"))
         daemon.wait_for("no run", lambda: all(run.is_finished for run in daemon.runs("refresh")))
-        check_quick_update(filled, daemon)
-        check_weekly_enrichment(filled, daemon)
+        listed, unlisted = filled.lose_two_films()
+        filled.world.sandbox.reset_stats()
+        # Lists read a moment ago are not read again; six hours is what lies between two updates.
+        filled.world.sandbox.advance(timedelta(hours=6))
+        two_lists = {"/3/movie/popular", "/3/trending/movie/week"}
+        daemon.wait_for("both lists", lambda: two_lists <= filled.asked().keys())
+        daemon.wait_for("the film of the lists", lambda: filled.has_details(listed[0]))
+        runs = daemon.wait_for("the quick update", lambda: _ended(daemon, "quick_update"))
+        by_years = {_span(run): run for run in runs}
+        recent = (str(filled.world.sandbox.now().year - 1), "undated")
+        assert by_years.keys() == {recent, (listed[1], listed[1])}
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+        assert _assets(by_years[listed[1], listed[1]]) == REFRESHING
+        asked = filled.asked()
+        # One film, two lists of the five, and no year is walked, however often it ran.
+        assert asked[FILM] == 1
+        assert not {"/3/movie/top_rated", "/3/discover/movie"} & asked.keys()
+        assert not filled.has_details(unlisted[0])
 
 
-def check_quick_update(filled: Filled, daemon: Daemon) -> None:
-    earlier = {run.run_id for run in daemon.runs("quick_update")}
-    # An answer of the same second as the one before it would not count as a newer one.
-    filled.world.sandbox.advance(timedelta(minutes=1))
-    listed, unlisted = filled.lose_two_films()
-    filled.world.sandbox.reset_stats()
-    daemon.wait_for("the film of the lists", lambda: filled.has_details(listed[0]))
-    runs = daemon.wait_for("the quick update", lambda: _ended(daemon, "quick_update"))
-    by_years = {_span(run): run for run in runs if run.run_id not in earlier}
-    recent = (str(filled.world.sandbox.now().year - 1), "undated")
-    assert by_years.keys() == {recent, (listed[1], listed[1])}
-    assert {run.status for run in by_years.values()} == {dg.DagsterRunStatus.SUCCESS}
-    assert _assets(by_years[listed[1], listed[1]]) == REFRESHING
-    asked = filled.asked()
-    # One film, two lists of the five, and no year is walked.
-    assert asked[FILM] == 1
-    assert {"/3/movie/popular", "/3/trending/movie/week"} <= asked.keys()
-    assert not {"/3/movie/top_rated", "/3/discover/movie"} & asked.keys()
-    assert not filled.has_details(unlisted[0])
+@pytest.mark.slow
+def test_the_weekly_enrichment_fetches_everything_due_and_trains_this_year(filled: Filled) -> None:
+    with filled.daemon(
+        AUTOMATION__REFRESH_DUE_SECONDS="36000", AUTOMATION__WEEKLY_CRON="* * * * *"
+    ) as daemon:
+        daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"))
+        daemon.wait_for("no run", lambda: all(run.is_finished for run in daemon.runs("refresh")))
+        # The first week has next to nothing to do; what comes due after it is the next one's.
+        earlier = {
+            run.run_id
+            for run in daemon.wait_for("a week", lambda: _ended(daemon, "weekly_enrichment"))
+        }
+        now = filled.world.sandbox.advance(timedelta(days=6))
+        due = {source: filled.due(source) for source in Source}
+        years, this_year = {*due[Source.TMDB], *due[Source.OMDB]}, str(now.year)
+        assert years
 
+        def fetched() -> bool:
+            return not any(filled.due(source) for source in Source)
 
-def check_weekly_enrichment(filled: Filled, daemon: Daemon) -> None:
-    assert not daemon.runs("weekly_enrichment")
-    now = filled.world.sandbox.advance(timedelta(days=6))
-    due = {source: filled.due(source) for source in Source}
-    years, this_year = {*due[Source.TMDB], *due[Source.OMDB]}, str(now.year)
-    assert years
-    runs = daemon.wait_for("the weekly enrichment", lambda: _ended(daemon, "weekly_enrichment"))
-    keys = release_year_partitions().get_partition_keys()
-    expected = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys)]
-    if this_year not in years:
-        expected.append((this_year, this_year))
-    assert sorted(_span(run) for run in runs) == sorted(expected)
-    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-    [training] = [run for run in runs if _span(run)[0] <= this_year <= _span(run)[1]]
-    made = daemon.materialized(training.run_id)
-    assert {"tmdb_details", "frozen_flags", "features", "trained_model", "forecasts"} <= made
-    for run in runs:
-        if run is not training:
-            assert "features" in _assets(run)
-            assert "trained_model" not in _assets(run)
-    assert not any(filled.due(source) for source in Source)
-    assert filled.answers_per_film(now) == 1
+        daemon.wait_for("all that is due", fetched)
+        ended = daemon.wait_for("the week", lambda: _ended(daemon, "weekly_enrichment"))
+        later = [run for run in ended if run.run_id not in earlier]
+        first = min(run.tags[SCHEDULED_AT] for run in later)
+        runs = [run for run in later if run.tags[SCHEDULED_AT] == first]
+        keys = release_year_partitions().get_partition_keys()
+        expected = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys)]
+        if this_year not in years:
+            expected.append((this_year, this_year))
+        assert sorted(_span(run) for run in runs) == sorted(expected)
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+        [training] = [run for run in runs if _span(run)[0] <= this_year <= _span(run)[1]]
+        made = daemon.materialized(training.run_id)
+        assert {"tmdb_details", "frozen_flags", "features", "trained_model", "forecasts"} <= made
+        for run in runs:
+            if run is not training:
+                assert "features" in _assets(run)
+                assert "trained_model" not in _assets(run)
+        assert filled.answers_per_film(now) == 1
 
 
 def _span(run: dg.DagsterRun) -> tuple[str, str]:
