@@ -98,11 +98,12 @@ def test_lists_that_are_not_chosen_stay_as_they_were(world: World):
     assert first.figures("movie_lists")["requests"] == 1
     assert world.rows(everything, False) == others
     assert world.rows(everything, True) != popular
-    # Each list has its own clock: only the four that are still old are read now.
-    second = world.run("collect", ONE_YEAR, assets=["movie_lists"])
+    # Each list has its own clock: only the four that are still old are read now, as deep as asked.
+    as_deep = RunOptions(pages_per_category=1)
+    second = world.run("collect", ONE_YEAR, options=as_deep, assets=["movie_lists"])
     read = "top_rated, upcoming, now_playing, trending_week"
     assert second.figures("movie_lists")["lists read"] == read
-    third = world.run("collect", ONE_YEAR, assets=["movie_lists"])
+    third = world.run("collect", ONE_YEAR, options=as_deep, assets=["movie_lists"])
     assert "fresh until" in third.figures("movie_lists")["reason"]
     assert "lists read" not in third.figures("movie_lists")
     assert world.value("SELECT count(DISTINCT list_name) FROM movie_lists") == 5
