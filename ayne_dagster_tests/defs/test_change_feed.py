@@ -24,7 +24,7 @@ TODAY = datetime.now(UTC).date()
 NOON = datetime.combine(TODAY, time(12), UTC)
 PARTITIONS = str(CHANGE_DAY_PARTITIONS.name)
 pytestmark = pytest.mark.slow
-"""Each test is one run of a job or several; the client and the days have quick tests of their own."""
+"""Each test is one run or several; the client and the days have quick tests of their own."""
 
 
 def back(days: int) -> date:
