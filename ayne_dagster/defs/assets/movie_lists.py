@@ -16,6 +16,7 @@ from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import MOVIE_LISTS
+from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted, UnusableAnswer
 from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
@@ -51,6 +52,10 @@ def movie_lists(
             "preview": preview(frame),
         },
     )
+
+
+_READ_OFTEN = {"popular", "trending_week"}
+"""The lists of `quick_update`: that they were read says nothing about the others."""
 
 
 def _read_if_old(
@@ -110,12 +115,19 @@ def _fresh_until(
     A run may have read fewer pages than are wanted now. How deep it went is stored, because the
     number of films does not say it: pages repeat films, and lists end.
     """
-    return {
+    stored = list(stored)
+    fresh_until = {
         film["list_name"]: film["seen_at"] + good_for
         for film in stored
         # Rows of an earlier version do not say it.
         if (film.get("pages_asked") or pages) >= pages
     }
+    # A list that was empty left no row. It was asked for with those that only whole readings read.
+    whole = [at for name, at in fresh_until.items() if name not in _READ_OFTEN]
+    if whole:
+        known = {film["list_name"] for film in stored}
+        fresh_until |= {name: max(whole) for name in LIST_NAMES if name not in known}
+    return fresh_until
 
 
 def _why_none(chosen: Sequence[str], fresh_until: Mapping[str, datetime]) -> str:
