@@ -27,7 +27,10 @@ def test_promise_1_the_demo_fills_the_graph_and_a_second_call_sends_nothing(
     assert first["stored"]["films"] == first["expected"]["films"] > 0
     assert sum(first["requests"]["sent"].values()) > 0
     assert second["is_complete"]
-    assert set(second["requests"]["sent"].values()) == {0}
-    assert set(second["rows changed"].values()) == {0}
+    assert second["requests"]["sent"] == dict.fromkeys(second["requests"]["sent"], 0)
+    changed = second["rows changed"]
+    # Every run measures the collection once more; no film's row may change.
+    assert changed.pop("collection_stats") > 0
+    assert changed == dict.fromkeys(changed, 0)
     assert list((project / "data").glob("demo*/ayne.duckdb"))
     assert not (project / "data" / "ayne.duckdb").exists()
