@@ -103,12 +103,37 @@ def test_a_handful_of_films_is_too_few(features: pd.DataFrame, count: int):
         fit_revenue_model(features.head(count), seed=1)
 
 
+def test_the_calibration_films_come_with_what_trees_that_had_not_seen_them_said(
+    features: pd.DataFrame, model: RevenueModel
+):
+    """Two models of a year are compared on them, so they must be the films the interval is of."""
+    newest = pd.to_datetime(features.loc[features["is_labelled"], "release_date"]).max()
+    is_recent = pd.to_datetime(features["release_date"]) > newest - pd.DateOffset(years=2)
+    recent = features[is_recent & features["is_labelled"]]
+    assert model.validation["tmdb_id"].tolist() == recent["tmdb_id"].tolist()
+    assert len(model.validation) == model.calibration_films
+    seen = np.log1p(model.predict(recent)["predicted_revenue_usd"])
+    outcome = np.log1p(recent["revenue_usd"].to_numpy(float))
+    unseen_error = np.abs(model.validation["predicted_log"] - outcome).mean()
+    assert np.abs(seen - outcome).mean() < unseen_error
+
+
+def test_the_outcome_of_a_calibration_film_does_not_move_its_validation(features: pd.DataFrame):
+    model = fit_revenue_model(features, seed=42)
+    first = model.validation["tmdb_id"].iloc[0]
+    is_first = features["tmdb_id"] == first
+    absurd = features.assign(revenue_usd=features["revenue_usd"].where(~is_first, 9e12))
+    again = fit_revenue_model(absurd, seed=42)
+    pd.testing.assert_frame_equal(model.validation, again.validation, check_exact=True)
+
+
 def test_everything_but_the_trees_survives_json(features: pd.DataFrame, model: RevenueModel):
     description = json.loads(json.dumps(model.as_description()))
     again = RevenueModel.from_description(model.estimator, description)
     pd.testing.assert_frame_equal(
         model.predict(features), again.predict(features), check_exact=True
     )
+    pd.testing.assert_frame_equal(model.validation, again.validation, check_exact=True)
 
 
 def test_the_matrix_has_the_same_columns_for_any_films(features: pd.DataFrame):
