@@ -1,7 +1,7 @@
 """The revenue model: worldwide gross of a film from what is known before its release.
 
-Lives here: fitting, predicting with an interval, and the rule it has to beat. Not here: the model
-of each year with its scores (`year_model.py`), the encoding (`model_inputs.py`), the storing.
+Lives here: fitting, predicting with an interval. Not here: what it has to beat (`baselines.py`),
+the model of each year with its scores (`year_model.py`), the encoding (`model_inputs.py`), storing.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,6 @@ reused."""
 
 CALIBRATION_YEARS = 2
 """The newest films before the origin that calibrate the interval (`MODEL_FACTS`: two years)."""
-
-BUDGET_RULE_YEARS = 5
-"""The rule's multiple is the median of the last five years (`MODEL_FACTS`)."""
 
 _FOLDS = 5
 _ESTIMATOR_PARAMETERS: dict[str, Any] = {
@@ -182,44 +179,6 @@ def labelled_films(features: pd.DataFrame) -> pd.DataFrame:
     films = features[is_usable]
     films = films.sort_values("tmdb_id", ignore_index=True)
     return films.assign(release_date=pd.to_datetime(films["release_date"]))
-
-
-def budget_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarray:
-    """What the rule of thumb says: budget times the median multiple of the last five years.
-
-    Films without a budget get the median revenue of the films without a budget of these years:
-    they earn far less than others, and a weaker rule would flatter the model (RMSLE 2.44 instead
-    of 1.92 on the benchmark). Where the five years hold no such film, all earlier ones speak.
-
-    Args:
-        train: Labelled films released before the origin.
-        films: Films to predict.
-        origin: First day of the predicted year.
-
-    Returns:
-        Predictions in US dollars, shape (films,).
-
-    Raises:
-        ValueError: There is no labelled film to learn from.
-    """
-    if train.empty:
-        raise ValueError("the budget rule needs labelled films")
-    since = pd.Timestamp(origin) - pd.DateOffset(years=BUDGET_RULE_YEARS)
-    is_recent = pd.to_datetime(train["release_date"]) >= since
-    has_budget = train["budget_usd"].notna()
-    without = _first_not_empty(train, [is_recent & ~has_budget, ~has_budget, has_budget])
-    typical_usd = float(without["revenue_usd"].median())
-    if not has_budget.any():
-        return np.full(len(films), typical_usd)
-    with_budget = _first_not_empty(train, [is_recent & has_budget, has_budget])
-    multiple = float((with_budget["revenue_usd"] / with_budget["budget_usd"]).median())
-    budget = pd.to_numeric(films["budget_usd"]).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(budget), typical_usd, budget * multiple)
-
-
-def _first_not_empty(films: pd.DataFrame, masks: list[pd.Series]) -> pd.DataFrame:
-    """The films of the first mask that holds any."""
-    return next(films[mask] for mask in masks if mask.any())
 
 
 def _unseen_predictions(films: pd.DataFrame, seed: int, origin: date | None) -> pd.DataFrame:

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ayne_dagster.domain import model_scores
+from ayne_dagster.domain.baselines import budget_rule
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
 from ayne_dagster.domain.model_scores import UndefinedScoreError
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
-    budget_rule,
     fit_revenue_model,
     labelled_films,
     model_parameters,

@@ -12,7 +12,6 @@ from ayne_dagster.domain.intervals import TooFewResidualsError
 from ayne_dagster.domain.model_inputs import GENRES, InputEncoding
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
-    budget_rule,
     fit_revenue_model,
     model_parameters,
 )
@@ -173,36 +172,3 @@ def test_rare_and_new_texts_share_one_code_and_unknown_has_none(features: pd.Dat
 def test_the_seed_and_the_version_of_the_trees_are_among_the_parameters():
     assert model_parameters(1) != model_parameters(2)
     assert "scikit_learn" in model_parameters(1)
-
-
-def rule_frame(*rows: tuple[str, float | None, float]) -> pd.DataFrame:
-    """Released, budget, revenue."""
-    frame = pd.DataFrame(list(rows), columns=["release_date", "budget_usd", "revenue_usd"])
-    return frame.assign(budget_usd=frame["budget_usd"].astype(float))
-
-
-def test_the_budget_rule_multiplies_by_the_median_of_the_last_five_years():
-    train = rule_frame(
-        ("1990-01-01", 10.0, 1_000.0),
-        ("2008-01-01", 10.0, 20.0),
-        ("2009-01-01", 10.0, 30.0),
-        ("2009-02-01", None, 7.0),
-    )
-    films = pd.DataFrame({"budget_usd": [100.0, None]})
-    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [250.0, 7.0]
-
-
-def test_the_budget_rule_looks_further_back_where_the_five_years_are_empty():
-    train = rule_frame(("1990-01-01", 10.0, 50.0))
-    films = pd.DataFrame({"budget_usd": [100.0, None]})
-    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [500.0, 50.0]
-
-
-def test_the_budget_rule_without_any_budget_says_the_median_revenue():
-    train = rule_frame(("2009-01-01", None, 50.0), ("2009-01-01", None, 70.0))
-    assert budget_rule(train, pd.DataFrame({"budget_usd": [1e6]}), date(2010, 1, 1)) == [60.0]
-
-
-def test_the_budget_rule_needs_films():
-    with pytest.raises(ValueError, match="labelled"):
-        budget_rule(rule_frame(), pd.DataFrame({"budget_usd": [1.0]}), date(2010, 1, 1))

@@ -104,12 +104,31 @@ FEATURES = TableContract(
             nullable=False,
         ),
         Column("is_labelled", T.BOOLEAN, "Has an outcome that may be trained on.", nullable=False),
+        Column("outcome_vote_count", T.DOUBLE, "Outcome: TMDB votes; never a feature.", minimum=0),
+        Column(
+            "outcome_popularity", T.DOUBLE, "Outcome: TMDB popularity; never a feature.", minimum=0
+        ),
+        Column(
+            "outcome_tmdb_rating",
+            T.DOUBLE,
+            "Outcome: mean TMDB vote; never a feature.",
+            minimum=0,
+            maximum=10,
+        ),
         Column(
             "outcome_imdb_rating",
             T.DOUBLE,
             "Outcome: IMDb rating; never a feature.",
             minimum=0,
             maximum=10,
+        ),
+        Column("outcome_imdb_votes", T.DOUBLE, "Outcome: IMDb votes; never a feature.", minimum=0),
+        Column(
+            "outcome_metascore",
+            T.DOUBLE,
+            "Outcome: Metacritic score; never a feature.",
+            minimum=0,
+            maximum=100,
         ),
         Column(
             "is_settled",
