@@ -53,7 +53,7 @@ class YearModel:
     predictions: pd.DataFrame
 
     def contract_values(self) -> dict[str, Any]:
-        """The TRAINED_MODEL row, without model_uri, is_champion and trained_at."""
+        """The TRAINED_MODEL row, without what is known only once the model is stored."""
         interval = self.model.interval if self.model else None
         return {
             "release_year": f"{self.year:04d}",
