@@ -28,6 +28,7 @@ from ayne_dagster.domain.tables.fetched import (
 )
 from ayne_dagster.domain.tables.operations import (
     DISCOVERY_WALKS,
+    LIST_READINGS,
     QUARANTINED_ANSWERS,
     REFRESH_HISTORY,
     REFRESH_STATE,
@@ -54,6 +55,7 @@ OPERATION_TABLES: tuple[TableContract, ...] = (
     REFRESH_STATE,
     QUARANTINED_ANSWERS,
     DISCOVERY_WALKS,
+    LIST_READINGS,
     BULK_READS,
     CHANGE_DAYS,
     PIPELINE_RUNS,
@@ -76,6 +78,7 @@ __all__ = [
     "FORECASTS",
     "FROZEN_FLAGS",
     "IMDB_RATINGS",
+    "LIST_READINGS",
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",
