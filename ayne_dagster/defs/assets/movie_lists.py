@@ -12,6 +12,7 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
@@ -78,7 +79,7 @@ def _read_if_old(
         figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
         return _stored_or_made(stored, fetching, purpose), figures
     try:
-        read, refused, requests = asyncio.run(_read_lists(fetching.services, due, pages))
+        read, refused, requests = run_interruptibly(_read_lists(fetching.services, due, pages))
     except (QuotaExhausted, CircuitOpen) as error:
         # TMDB's day is used up, or it is down: the lists stay as they were.
         if not stored:
