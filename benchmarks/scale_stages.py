@@ -72,7 +72,8 @@ def features(path: Path) -> None:
     writer = GroupWriter(warehouse, FEATURES, None, "a benchmark")
     for years in group_partitions(count_films(warehouse, _years())):
         built = build_features(asked.details(years), years, past)
-        writer.write(years, add_outcomes(built, asked.ratings(years), asked.flags(years)))
+        outcomes = asked.ratings(years), asked.flags(years), asked.audience(years)
+        writer.write(years, add_outcomes(built, *outcomes))
 
 
 def mirror(path: Path) -> None:

@@ -54,7 +54,19 @@ MODEL_INPUT_COLUMNS: tuple[str, ...] = (
 )
 """The allow-list: only these columns of `features` may become inputs of the model."""
 
+OUTCOME_COLUMNS: tuple[str, ...] = (
+    "outcome_vote_count",
+    "outcome_popularity",
+    "outcome_tmdb_rating",
+    "outcome_imdb_rating",
+    "outcome_imdb_votes",
+    "outcome_metascore",
+)
+"""What is known of a film only after its release, beside revenue; kept for the leak marker and for
+checks, never an input."""
+
 POST_RELEASE_WORDS: tuple[str, ...] = (
+    "outcome",
     "vote",
     "popularity",
     "rating",
@@ -145,7 +157,7 @@ def build_features(
             "revenue_usd": frame["revenue_usd"],
             "is_unit_suspect": films.is_unit_suspect,
             "is_labelled": films.is_labelled,
-            "outcome_imdb_rating": np.nan,
+            **dict.fromkeys(OUTCOME_COLUMNS, np.nan),
             "is_settled": False,
         }
     )
@@ -157,24 +169,37 @@ def _objects(values: list[Any]) -> pd.Series:
 
 
 def add_outcomes(
-    features: pd.DataFrame, ratings: pd.DataFrame, flags: pd.DataFrame
+    features: pd.DataFrame, ratings: pd.DataFrame, flags: pd.DataFrame, audience: pd.DataFrame
 ) -> pd.DataFrame:
     """Put what is only known after release beside the features, as outcomes.
 
     Args:
         features: Rows of `build_features`.
-        ratings: `omdb_ratings` rows with `tmdb_id` and `imdb_rating`.
+        ratings: `omdb_ratings` rows with `tmdb_id`, `imdb_rating`, `imdb_votes` and `metascore`.
         flags: `frozen_flags` rows with `tmdb_id` and `is_frozen`.
+        audience: `tmdb_details` rows with `tmdb_id`, `vote_count`, `vote_average` and
+            `popularity`.
 
     Returns:
-        The same rows with `outcome_imdb_rating` and `is_settled` filled.
+        The same rows with `OUTCOME_COLUMNS` and `is_settled` filled; unknown is NaN. Without a
+        vote there is no rating: TMDB says 0.
     """
     # A film whose imdb id was corrected has two rows: the latest answer is about the right one.
     latest = ratings.sort_values("fetched_at") if "fetched_at" in ratings else ratings
-    rating = latest.drop_duplicates("tmdb_id", keep="last").set_index("tmdb_id")["imdb_rating"]
-    settled = flags.set_index("tmdb_id")["is_frozen"]
+    rating = latest.drop_duplicates("tmdb_id", keep="last").set_index("tmdb_id")
+    of_tmdb = audience.set_index("tmdb_id")
+    has_votes = pd.to_numeric(of_tmdb["vote_count"]) > 0
+    known = {
+        "outcome_vote_count": of_tmdb["vote_count"],
+        "outcome_popularity": of_tmdb["popularity"],
+        "outcome_tmdb_rating": of_tmdb["vote_average"].where(has_votes),
+        "outcome_imdb_rating": rating["imdb_rating"],
+        "outcome_imdb_votes": rating["imdb_votes"],
+        "outcome_metascore": rating["metascore"],
+    }
     ids = features["tmdb_id"]
-    return features.assign(
-        outcome_imdb_rating=ids.map(rating).astype(float),
-        is_settled=ids.map(settled).eq(True),
-    )
+    outcomes = {
+        name: ids.map(pd.to_numeric(column)).astype(float) for name, column in known.items()
+    }
+    settled = flags.set_index("tmdb_id")["is_frozen"]
+    return features.assign(**outcomes, is_settled=ids.map(settled).eq(True))

@@ -52,7 +52,7 @@ def spearman(actual_usd: np.ndarray, predicted_usd: np.ndarray) -> float:
     actual, predicted = _logs(actual_usd, predicted_usd)
     if np.ptp(actual) == 0 or np.ptp(predicted) == 0:
         raise UndefinedScoreError("a rank correlation needs values that differ")
-    correlation = np.corrcoef(_mean_ranks(actual), _mean_ranks(predicted))[0, 1]
+    correlation = np.corrcoef(mean_ranks(actual), mean_ranks(predicted))[0, 1]
     return float(np.clip(correlation, -1, 1))
 
 
@@ -82,6 +82,17 @@ def coverage(actual_usd: np.ndarray, lower_usd: np.ndarray, upper_usd: np.ndarra
     return float(np.mean(inside))
 
 
+def median_width(lower_usd: np.ndarray, upper_usd: np.ndarray) -> float:
+    """Median of upper over lower end: an interval of 1-10 million has the width 10.
+
+    Raises:
+        UndefinedScoreError: No films.
+        ValueError: As of `rmsle`.
+    """
+    lower, upper = _logs(lower_usd, upper_usd)
+    return float(np.exp(np.median(upper - lower)))
+
+
 def _logs(actual_usd: np.ndarray, predicted_usd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln(1+x) of both, after the checks every score shares."""
     actual = np.asarray(actual_usd, dtype=np.float64)
@@ -97,7 +108,7 @@ def _logs(actual_usd: np.ndarray, predicted_usd: np.ndarray) -> tuple[np.ndarray
     return np.log1p(actual), np.log1p(predicted)
 
 
-def _mean_ranks(values: np.ndarray) -> np.ndarray:
+def mean_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1; equal values get the mean of their ranks."""
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)

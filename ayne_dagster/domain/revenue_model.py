@@ -1,7 +1,7 @@
 """The revenue model: worldwide gross of a film from what is known before its release.
 
-Lives here: fitting, predicting with an interval, and the rule it has to beat. Not here: the model
-of each year with its scores (`year_model.py`), the encoding (`model_inputs.py`), the storing.
+Lives here: fitting, predicting with an interval. Not here: what it has to beat (`baselines.py`),
+the model of each year with its scores (`year_model.py`), the encoding (`model_inputs.py`), storing.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ayne_dagster.domain.intervals import (
     COVERAGE,
@@ -23,15 +24,12 @@ from ayne_dagster.domain.model_inputs import InputEncoding
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "1"
+MODEL_CODE_VERSION = "2"
 """Raise it whenever the same training rows would give another model: stored ones are then not
 reused."""
 
 CALIBRATION_YEARS = 2
 """The newest films before the origin that calibrate the interval (`MODEL_FACTS`: two years)."""
-
-BUDGET_RULE_YEARS = 5
-"""The rule's multiple is the median of the last five years (`MODEL_FACTS`)."""
 
 _FOLDS = 5
 _ESTIMATOR_PARAMETERS: dict[str, Any] = {
@@ -54,6 +52,9 @@ class RevenueModel:
         interval: Residual quantiles of the 80 % interval, in log space.
         calibration_films: Films the interval was calibrated on.
         train_films: Films the trees were fitted on.
+        validation: What trees that had not seen them predicted for the calibration films: tmdb_id
+            (int64) and predicted_log (float, ln(1+revenue)), sorted by tmdb_id. Two models of a
+            year are compared on the films both have here.
     """
 
     estimator: "HistGradientBoostingRegressor"
@@ -61,6 +62,7 @@ class RevenueModel:
     interval: ResidualInterval
     calibration_films: int
     train_films: int
+    validation: pd.DataFrame
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Predict the worldwide gross of films.
@@ -93,6 +95,10 @@ class RevenueModel:
             "residual_high_log": self.interval.high,
             "calibration_films": self.calibration_films,
             "train_films": self.train_films,
+            "validation": {
+                "tmdb_id": self.validation["tmdb_id"].tolist(),
+                "predicted_log": self.validation["predicted_log"].tolist(),
+            },
         }
 
     @classmethod
@@ -112,6 +118,9 @@ class RevenueModel:
             ),
             int(description["calibration_films"]),
             int(description["train_films"]),
+            _validation(
+                description["validation"]["tmdb_id"], description["validation"]["predicted_log"]
+            ),
         )
 
 
@@ -155,11 +164,13 @@ def fit_revenue_model(
     films = labelled_films(features_before)
     if origin is not None and (films["release_date"] >= pd.Timestamp(origin)).any():
         raise ValueError(f"films released on or after {origin} must not train the model")
-    residuals = _unseen_residuals(films, seed, origin)
+    validation = _unseen_predictions(films, seed, origin)
+    outcome = films.set_index("tmdb_id")["revenue_usd"].reindex(validation["tmdb_id"])
+    residuals = np.log1p(outcome.to_numpy(float)) - validation["predicted_log"].to_numpy()
     interval = calibrate_interval(residuals)
     encoding = InputEncoding.learn(films)
     estimator = _fit_trees(encoding, films, seed)
-    return RevenueModel(estimator, encoding, interval, len(residuals), len(films))
+    return RevenueModel(estimator, encoding, interval, len(residuals), len(films), validation)
 
 
 def labelled_films(features: pd.DataFrame) -> pd.DataFrame:
@@ -170,72 +181,43 @@ def labelled_films(features: pd.DataFrame) -> pd.DataFrame:
     return films.assign(release_date=pd.to_datetime(films["release_date"]))
 
 
-def budget_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarray:
-    """What the rule of thumb says: budget times the median multiple of the last five years.
+def _unseen_predictions(films: pd.DataFrame, seed: int, origin: date | None) -> pd.DataFrame:
+    """Predictions of films the predicting trees were not fitted on, as `RevenueModel.validation`.
 
-    Films without a budget get the median revenue of the films without a budget of these years:
-    they earn far less than others, and a weaker rule would flatter the model (RMSLE 2.44 instead
-    of 1.92 on the benchmark). Where the five years hold no such film, all earlier ones speak.
-
-    Args:
-        train: Labelled films released before the origin.
-        films: Films to predict.
-        origin: First day of the predicted year.
-
-    Returns:
-        Predictions in US dollars, shape (films,).
-
-    Raises:
-        ValueError: There is no labelled film to learn from.
-    """
-    if train.empty:
-        raise ValueError("the budget rule needs labelled films")
-    since = pd.Timestamp(origin) - pd.DateOffset(years=BUDGET_RULE_YEARS)
-    is_recent = pd.to_datetime(train["release_date"]) >= since
-    has_budget = train["budget_usd"].notna()
-    without = _first_not_empty(train, [is_recent & ~has_budget, ~has_budget, has_budget])
-    typical_usd = float(without["revenue_usd"].median())
-    if not has_budget.any():
-        return np.full(len(films), typical_usd)
-    with_budget = _first_not_empty(train, [is_recent & has_budget, has_budget])
-    multiple = float((with_budget["revenue_usd"] / with_budget["budget_usd"]).median())
-    budget = pd.to_numeric(films["budget_usd"]).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(budget), typical_usd, budget * multiple)
-
-
-def _first_not_empty(films: pd.DataFrame, masks: list[pd.Series]) -> pd.DataFrame:
-    """The films of the first mask that holds any."""
-    return next(films[mask] for mask in masks if mask.any())
-
-
-def _unseen_residuals(films: pd.DataFrame, seed: int, origin: date | None) -> np.ndarray:
-    """Residuals of films the predicting trees were not fitted on, in log space.
-
-    The two years before the origin against trees of the years before them: the same step into the
+    The two years before the origin by trees of the years before them: the same step into the
     future the model will be used for. Where either side is too small (a young catalogue), five
     folds over all films instead: a little too narrow, since films of the same time help.
     """
-    if films.empty:
-        return np.empty(0)
+    if len(films) < MINIMUM_RESIDUALS:
+        return _validation([], [])
     end = pd.Timestamp(origin) if origin else films["release_date"].max() + pd.Timedelta(days=1)
     is_recent = films["release_date"] >= end - pd.DateOffset(years=CALIBRATION_YEARS)
     recent, earlier = films[is_recent], films[~is_recent]
     if len(recent) >= MINIMUM_RESIDUALS and len(earlier) >= 2 * MINIMUM_RESIDUALS:
-        return _residuals(earlier, recent, seed)
+        return _predicted_by(earlier, recent, seed)
     fold = np.arange(len(films)) % _FOLDS
     parts = [
-        _residuals(films[fold != number], films[fold == number], seed)
+        _predicted_by(films[fold != number], films[fold == number], seed)
         for number in range(_FOLDS)
-        if len(films) >= MINIMUM_RESIDUALS
     ]
-    return np.concatenate(parts) if parts else np.empty(0)
+    return pd.concat(parts).sort_values("tmdb_id", ignore_index=True)
 
 
-def _residuals(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> np.ndarray:
-    """Outcome minus prediction of the test films, in log space."""
+def _predicted_by(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """What trees fitted on some films predict for others."""
     encoding = InputEncoding.learn(train)
     estimator = _fit_trees(encoding, train, seed)
-    return np.log1p(test["revenue_usd"].to_numpy(float)) - _predict_log(estimator, encoding, test)
+    return _validation(test["tmdb_id"], _predict_log(estimator, encoding, test))
+
+
+def _validation(tmdb_ids: ArrayLike, predicted_log: ArrayLike) -> pd.DataFrame:
+    """`RevenueModel.validation` of films, in their order."""
+    return pd.DataFrame(
+        {
+            "tmdb_id": np.asarray(tmdb_ids, dtype=np.int64),
+            "predicted_log": np.asarray(predicted_log, dtype=np.float64),
+        }
+    )
 
 
 def _fit_trees(

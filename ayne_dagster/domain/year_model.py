@@ -6,7 +6,6 @@ is the rolling-origin back-test. Not here: fitting and predicting (`revenue_mode
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,12 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ayne_dagster.domain import model_scores
+from ayne_dagster.domain.back_test import SCORE_COLUMNS, no_films, score_films, scores_of
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
-from ayne_dagster.domain.model_scores import UndefinedScoreError
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
-    budget_rule,
     fit_revenue_model,
     labelled_films,
     model_parameters,
@@ -27,17 +24,6 @@ from ayne_dagster.domain.revenue_model import (
 
 POPULATION = "released before the year, worldwide gross >= 1,000 US dollars, no unit mistakes"
 MINIMUM_FILMS = 50
-SCORE_COLUMNS: tuple[str, ...] = (
-    "rmsle",
-    "rmsle_budget_rule",
-    "r2_log",
-    "r2_log_budget_rule",
-    "spearman",
-    "spearman_budget_rule",
-    "share_within_factor_two",
-    "share_within_factor_two_budget_rule",
-    "interval_coverage",
-)
 
 
 @dataclass(frozen=True)
@@ -53,8 +39,7 @@ class YearModel:
         scores: Every name of `SCORE_COLUMNS`; None where the score has no value.
         data_fingerprint: Hash of the training rows; None when there are too few.
         model: The model; None when there are too few films.
-        predictions: Labelled films of the year: tmdb_id, title, revenue_usd, the columns of
-            `RevenueModel.predict`, and budget_rule_usd. Empty unless scored.
+        predictions: Labelled films of the year, as `score_films` gives them. Empty unless scored.
     """
 
     year: int
@@ -164,67 +149,18 @@ def train_year(
     if len(train) < minimum_films:
         reason = f"{len(train)} labelled films before {year}; {minimum_films} are needed"
         return YearModel(
-            year, "too few films", reason, len(train), len(test), nothing, None, None, _no_rows()
+            year, "too few films", reason, len(train), len(test), nothing, None, None, no_films()
         )
     model = fitted or fit_revenue_model(train, seed=seed, origin=date(year, 1, 1))
     fingerprint = data_fingerprint(train)
     if test.empty:
         status, reason = "trained, no outcomes yet", f"no film of {year} has an outcome yet"
-        predictions, scores = _no_rows(), nothing
+        predictions, scores = no_films(), nothing
     else:
         status = "scored"
         reason = f"trained on {len(train)} films before {year}, scored on {len(test)} of {year}"
-        predictions = _score_frame(model, train, test, date(year, 1, 1))
-        scores = _scores(predictions)
+        predictions = score_films(model, train, test, date(year, 1, 1), seed)
+        scores = scores_of(predictions)
     return YearModel(
         year, status, reason, len(train), len(test), scores, fingerprint, model, predictions
     )
-
-
-def _score_frame(
-    model: RevenueModel, train: pd.DataFrame, test: pd.DataFrame, origin: date
-) -> pd.DataFrame:
-    """Outcomes beside both predictions, one row per film."""
-    predicted = model.predict(test)
-    return pd.DataFrame(
-        {
-            "tmdb_id": predicted["tmdb_id"],
-            "title": test["title"].to_numpy(),
-            "revenue_usd": test["revenue_usd"].to_numpy(float),
-            "predicted_revenue_usd": predicted["predicted_revenue_usd"],
-            "lower_usd": predicted["lower_usd"],
-            "upper_usd": predicted["upper_usd"],
-            "budget_rule_usd": budget_rule(train, test, origin),
-        }
-    )
-
-
-def _no_rows() -> pd.DataFrame:
-    """`_score_frame` of no films."""
-    columns = ["tmdb_id", "title", "revenue_usd", "predicted_revenue_usd", "lower_usd"]
-    return pd.DataFrame({name: [] for name in [*columns, "upper_usd", "budget_rule_usd"]})
-
-
-def _scores(predictions: pd.DataFrame) -> dict[str, float | None]:
-    """Every score of the contract; None where one film or equal outcomes leave it undefined."""
-    actual = predictions["revenue_usd"].to_numpy()
-    model = predictions["predicted_revenue_usd"].to_numpy()
-    rule = predictions["budget_rule_usd"].to_numpy()
-    scores: dict[str, float | None] = {}
-    for name in ("rmsle", "r2_log", "spearman", "share_within_factor_two"):
-        score = getattr(model_scores, name)
-        scores[name] = _or_none(score, actual, model)
-        scores[f"{name}_budget_rule"] = _or_none(score, actual, rule)
-    lower, upper = predictions["lower_usd"].to_numpy(), predictions["upper_usd"].to_numpy()
-    scores["interval_coverage"] = model_scores.coverage(actual, lower, upper)
-    return {name: scores[name] for name in SCORE_COLUMNS}
-
-
-def _or_none(
-    score: Callable[[np.ndarray, np.ndarray], float], actual: np.ndarray, predicted: np.ndarray
-) -> float | None:
-    """The score, or NULL for the table where it has no value."""
-    try:
-        return score(actual, predicted)
-    except UndefinedScoreError:
-        return None

@@ -18,6 +18,9 @@ from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
 from ayne_dagster.storage.table_writes import stored_columns
 from ayne_dagster.storage.warehouse import Warehouse
 
+RATING_COLUMNS = ("tmdb_id", "imdb_rating", "imdb_votes", "metascore", "fetched_at")
+AUDIENCE_COLUMNS = ("tmdb_id", "vote_count", "vote_average", "popularity")
+
 
 @dataclass(frozen=True)
 class FeatureQueries:
@@ -57,8 +60,12 @@ class FeatureQueries:
         )
 
     def ratings(self, years: Sequence[str]) -> pd.DataFrame:
-        """Every rating of the films of these years: `tmdb_id`, `imdb_rating`, `fetched_at`."""
-        return self._beside(OMDB_RATINGS, ("tmdb_id", "imdb_rating", "fetched_at"), years)
+        """Every rating of the films of these years, with `RATING_COLUMNS`."""
+        return self._beside(OMDB_RATINGS, RATING_COLUMNS, years)
+
+    def audience(self, years: Sequence[str]) -> pd.DataFrame:
+        """Votes and popularity at TMDB of the films of these years, with `AUDIENCE_COLUMNS`."""
+        return self._beside(TMDB_DETAILS, AUDIENCE_COLUMNS, years)
 
     def flags(self, years: Sequence[str]) -> pd.DataFrame:
         """Whether the films of these years are frozen: `tmdb_id`, `is_frozen`."""

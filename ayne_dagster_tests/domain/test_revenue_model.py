@@ -12,7 +12,6 @@ from ayne_dagster.domain.intervals import TooFewResidualsError
 from ayne_dagster.domain.model_inputs import GENRES, InputEncoding
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
-    budget_rule,
     fit_revenue_model,
     model_parameters,
 )
@@ -104,12 +103,37 @@ def test_a_handful_of_films_is_too_few(features: pd.DataFrame, count: int):
         fit_revenue_model(features.head(count), seed=1)
 
 
+def test_the_calibration_films_come_with_what_trees_that_had_not_seen_them_said(
+    features: pd.DataFrame, model: RevenueModel
+):
+    """Two models of a year are compared on them, so they must be the films the interval is of."""
+    newest = pd.to_datetime(features.loc[features["is_labelled"], "release_date"]).max()
+    is_recent = pd.to_datetime(features["release_date"]) > newest - pd.DateOffset(years=2)
+    recent = features[is_recent & features["is_labelled"]]
+    assert model.validation["tmdb_id"].tolist() == recent["tmdb_id"].tolist()
+    assert len(model.validation) == model.calibration_films
+    seen = np.log1p(model.predict(recent)["predicted_revenue_usd"])
+    outcome = np.log1p(recent["revenue_usd"].to_numpy(float))
+    unseen_error = np.abs(model.validation["predicted_log"] - outcome).mean()
+    assert np.abs(seen - outcome).mean() < unseen_error
+
+
+def test_the_outcome_of_a_calibration_film_does_not_move_its_validation(features: pd.DataFrame):
+    model = fit_revenue_model(features, seed=42)
+    first = model.validation["tmdb_id"].iloc[0]
+    is_first = features["tmdb_id"] == first
+    absurd = features.assign(revenue_usd=features["revenue_usd"].where(~is_first, 9e12))
+    again = fit_revenue_model(absurd, seed=42)
+    pd.testing.assert_frame_equal(model.validation, again.validation, check_exact=True)
+
+
 def test_everything_but_the_trees_survives_json(features: pd.DataFrame, model: RevenueModel):
     description = json.loads(json.dumps(model.as_description()))
     again = RevenueModel.from_description(model.estimator, description)
     pd.testing.assert_frame_equal(
         model.predict(features), again.predict(features), check_exact=True
     )
+    pd.testing.assert_frame_equal(model.validation, again.validation, check_exact=True)
 
 
 def test_the_matrix_has_the_same_columns_for_any_films(features: pd.DataFrame):
@@ -148,36 +172,3 @@ def test_rare_and_new_texts_share_one_code_and_unknown_has_none(features: pd.Dat
 def test_the_seed_and_the_version_of_the_trees_are_among_the_parameters():
     assert model_parameters(1) != model_parameters(2)
     assert "scikit_learn" in model_parameters(1)
-
-
-def rule_frame(*rows: tuple[str, float | None, float]) -> pd.DataFrame:
-    """Released, budget, revenue."""
-    frame = pd.DataFrame(list(rows), columns=["release_date", "budget_usd", "revenue_usd"])
-    return frame.assign(budget_usd=frame["budget_usd"].astype(float))
-
-
-def test_the_budget_rule_multiplies_by_the_median_of_the_last_five_years():
-    train = rule_frame(
-        ("1990-01-01", 10.0, 1_000.0),
-        ("2008-01-01", 10.0, 20.0),
-        ("2009-01-01", 10.0, 30.0),
-        ("2009-02-01", None, 7.0),
-    )
-    films = pd.DataFrame({"budget_usd": [100.0, None]})
-    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [250.0, 7.0]
-
-
-def test_the_budget_rule_looks_further_back_where_the_five_years_are_empty():
-    train = rule_frame(("1990-01-01", 10.0, 50.0))
-    films = pd.DataFrame({"budget_usd": [100.0, None]})
-    assert budget_rule(train, films, date(2010, 1, 1)).tolist() == [500.0, 50.0]
-
-
-def test_the_budget_rule_without_any_budget_says_the_median_revenue():
-    train = rule_frame(("2009-01-01", None, 50.0), ("2009-01-01", None, 70.0))
-    assert budget_rule(train, pd.DataFrame({"budget_usd": [1e6]}), date(2010, 1, 1)) == [60.0]
-
-
-def test_the_budget_rule_needs_films():
-    with pytest.raises(ValueError, match="labelled"):
-        budget_rule(rule_frame(), pd.DataFrame({"budget_usd": [1.0]}), date(2010, 1, 1))

@@ -75,14 +75,41 @@ def test_outcomes_are_found_by_film_even_where_their_table_has_the_old_year(
     queries: FeatureQueries,
 ) -> None:
     """A film that moved lost its rating until OMDb was asked again."""
-    moved = detailed(1, "2002", release_date=date(2002, 1, 1))
+    moved = detailed(
+        1, "2002", release_date=date(2002, 1, 1), vote_count=40, vote_average=7.2, popularity=3.5
+    )
     put(queries.warehouse, TMDB_DETAILS, moved, detailed(2, "2001"))
-    put(queries.warehouse, OMDB_RATINGS, rated(1, "2001", imdb_rating=8.1), rated(2, "2001"))
+    put(
+        queries.warehouse,
+        OMDB_RATINGS,
+        rated(1, "2001", imdb_rating=8.1, imdb_votes=900),
+        rated(2, "2001"),
+    )
     put(queries.warehouse, FROZEN_FLAGS, flagged(1, "2001", is_frozen=True))
     built = build_features(queries.details(["2002"]), ["2002"])
-    frame = add_outcomes(built, queries.ratings(["2002"]), queries.flags(["2002"]))
+    frame = with_outcomes(queries, built, "2002")
     assert frame["outcome_imdb_rating"].tolist() == [8.1]
+    assert frame["outcome_imdb_votes"].tolist() == [900]
+    assert frame["outcome_vote_count"].tolist() == [40]
+    assert frame["outcome_tmdb_rating"].tolist() == [7.2]
+    assert frame["outcome_popularity"].tolist() == [3.5]
+    assert frame["outcome_metascore"].isna().all()
     assert frame["is_settled"].tolist() == [True]
+
+
+def test_a_film_nobody_voted_on_has_no_rating(queries: FeatureQueries) -> None:
+    """TMDB's mean of no votes is 0, which would be the worst film ever made."""
+    put(queries.warehouse, TMDB_DETAILS, detailed(1, vote_count=0, vote_average=0.0))
+    frame = with_outcomes(queries, build_features(queries.details(["2001"]), ["2001"]), "2001")
+    assert frame["outcome_vote_count"].tolist() == [0]
+    assert frame["outcome_tmdb_rating"].isna().all()
+
+
+def with_outcomes(queries: FeatureQueries, built: pd.DataFrame, year: str) -> pd.DataFrame:
+    years = [year]
+    return add_outcomes(
+        built, queries.ratings(years), queries.flags(years), queries.audience(years)
+    )
 
 
 def test_without_ratings_and_flags_there_are_features_and_without_details_a_clear_error(
@@ -95,5 +122,5 @@ def test_without_ratings_and_flags_there_are_features_and_without_details_a_clea
         queries.past_films(["2001"])
     put(queries.warehouse, TMDB_DETAILS, detailed(1))
     built = build_features(queries.details(["2001"]), ["2001"])
-    frame = add_outcomes(built, queries.ratings(["2001"]), queries.flags(["2001"]))
+    frame = with_outcomes(queries, built, "2001")
     assert frame["is_settled"].tolist() == [False]

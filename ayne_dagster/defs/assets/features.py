@@ -51,7 +51,7 @@ def features(
     labelled = suspect = 0
     for years in year_groups(queries, keys):
         built = build_features(asked.details(years), years, past)
-        frame = add_outcomes(built, asked.ratings(years), asked.flags(years))
+        frame = add_outcomes(built, asked.ratings(years), asked.flags(years), asked.audience(years))
         written.write(years, frame)
         labelled += int(frame["is_labelled"].sum())
         suspect += int(frame["is_unit_suspect"].sum())

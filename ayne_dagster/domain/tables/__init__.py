@@ -1,7 +1,7 @@
 """The contract of every table, written once: DDL, checks, UI schema and docs come from it.
 
 Lives here: the register of all tables. A new table is a contract in `fetched.py`, `bulk.py`,
-`derived.py`, `operations.py` or `automation.py` and its name below.
+`derived.py`, `modelling.py`, `operations.py` or `automation.py` and its name below.
 """
 
 from ayne_dagster.domain.tables.automation import (
@@ -26,6 +26,7 @@ from ayne_dagster.domain.tables.fetched import (
     OMDB_RATINGS,
     TMDB_DETAILS,
 )
+from ayne_dagster.domain.tables.modelling import BACK_TEST
 from ayne_dagster.domain.tables.operations import (
     DISCOVERY_WALKS,
     LIST_READINGS,
@@ -69,6 +70,7 @@ TABLES: dict[str, TableContract] = {
 
 __all__ = [
     "ASSET_TABLES",
+    "BACK_TEST",
     "BULK_READS",
     "CHANGE_DAYS",
     "COLLECTION_STATS",

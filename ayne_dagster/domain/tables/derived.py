@@ -12,6 +12,7 @@ from ayne_dagster.domain.tables.contract import (
     release_year_column,
     tmdb_id_column,
 )
+from ayne_dagster.domain.tables.modelling import score_columns
 
 T = ColumnType
 AGE_BANDS = ("unreleased", "0-60 days", "60-180 days", "180-365 days", "over 365 days", "undated")
@@ -104,12 +105,31 @@ FEATURES = TableContract(
             nullable=False,
         ),
         Column("is_labelled", T.BOOLEAN, "Has an outcome that may be trained on.", nullable=False),
+        Column("outcome_vote_count", T.DOUBLE, "Outcome: TMDB votes; never a feature.", minimum=0),
+        Column(
+            "outcome_popularity", T.DOUBLE, "Outcome: TMDB popularity; never a feature.", minimum=0
+        ),
+        Column(
+            "outcome_tmdb_rating",
+            T.DOUBLE,
+            "Outcome: mean TMDB vote; never a feature.",
+            minimum=0,
+            maximum=10,
+        ),
         Column(
             "outcome_imdb_rating",
             T.DOUBLE,
             "Outcome: IMDb rating; never a feature.",
             minimum=0,
             maximum=10,
+        ),
+        Column("outcome_imdb_votes", T.DOUBLE, "Outcome: IMDb votes; never a feature.", minimum=0),
+        Column(
+            "outcome_metascore",
+            T.DOUBLE,
+            "Outcome: Metacritic score; never a feature.",
+            minimum=0,
+            maximum=100,
         ),
         Column(
             "is_settled",
@@ -141,25 +161,45 @@ TRAINED_MODEL = TableContract(
         Column(
             "test_films", T.INTEGER, "Films of the year with an outcome.", nullable=False, minimum=0
         ),
-        Column("rmsle", T.DOUBLE, "Root mean squared error of ln(1+revenue).", minimum=0),
-        Column("rmsle_budget_rule", T.DOUBLE, "The same of the budget rule.", minimum=0),
-        Column("r2_log", T.DOUBLE, "R2 of ln(1+revenue).", maximum=1),
-        Column("r2_log_budget_rule", T.DOUBLE, "The same of the budget rule.", maximum=1),
-        Column("spearman", T.DOUBLE, "Rank correlation.", minimum=-1, maximum=1),
-        Column(
-            "spearman_budget_rule", T.DOUBLE, "The same of the budget rule.", minimum=-1, maximum=1
-        ),
-        Column(
-            "share_within_factor_two",
-            T.DOUBLE,
-            "Share predicted within a factor of two.",
+        *score_columns(
+            (
+                "rmsle",
+                "rmsle_budget_rule",
+                "rmsle_ols",
+                "rmsle_leak_marker",
+            ),
+            "Root mean squared error of ln(1+revenue).",
             minimum=0,
+        ),
+        *score_columns(
+            (
+                "r2_log",
+                "r2_log_budget_rule",
+                "r2_log_ols",
+                "r2_log_leak_marker",
+            ),
+            "R2 of ln(1+revenue).",
             maximum=1,
         ),
-        Column(
-            "share_within_factor_two_budget_rule",
-            T.DOUBLE,
-            "The same of the budget rule.",
+        *score_columns(
+            (
+                "spearman",
+                "spearman_budget_rule",
+                "spearman_ols",
+                "spearman_leak_marker",
+            ),
+            "Rank correlation.",
+            minimum=-1,
+            maximum=1,
+        ),
+        *score_columns(
+            (
+                "share_within_factor_two",
+                "share_within_factor_two_budget_rule",
+                "share_within_factor_two_ols",
+                "share_within_factor_two_leak_marker",
+            ),
+            "Share predicted within a factor of two.",
             minimum=0,
             maximum=1,
         ),
@@ -169,6 +209,12 @@ TRAINED_MODEL = TableContract(
             "Share of outcomes inside the 80 % interval.",
             minimum=0,
             maximum=1,
+        ),
+        Column(
+            "interval_width",
+            T.DOUBLE,
+            "Median of its upper over its lower end: 10 reaches from 1 to 10 million.",
+            minimum=1,
         ),
         Column("residual_low_log", T.DOUBLE, "10 % quantile of the calibration residuals, log."),
         Column("residual_high_log", T.DOUBLE, "90 % quantile of the calibration residuals, log."),
