@@ -1,11 +1,10 @@
 """MLflow behind a few methods: keep the model of a year, find it again, load it safely.
 
-Lives here: the store, its runs and records. Not here: a model's files (`model_files.py`), training
-and scores (`domain`), which model a year uses (`trained_model`). MLflow takes seconds to
-import: only inside functions.
+Lives here: runs and their records. Not here: how the store is opened (`mlflow_store.py`), a model's
+files (`model_files.py`), training and scores (`domain`), which model of a year is its champion
+(`model_registry.py`). MLflow takes seconds to import: only inside functions.
 """
 
-import logging
 import os
 import re
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayne_dagster.domain.revenue_model import RevenueModel
 from ayne_dagster.domain.year_model import YearModel
+from ayne_dagster.storage.mlflow_store import MlflowStore
 from ayne_dagster.storage.model_files import (
     TREES_FILE,
     ModelNotFoundError,
@@ -28,13 +28,13 @@ from ayne_dagster.storage.model_files import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-INIT_LOCK_SECONDS = 120
-"""Creating the store's tables took 3-9 s; two processes at once must wait, not fail."""
-
 _YEAR_TAG = "release_year"
 _FINGERPRINT_TAG = "data_fingerprint"
 _PARAMETERS_TAG = "parameters_hash"
-_SQLITE_PREFIX = "sqlite:///"
+
+
+class OutdatedModelError(ModelNotFoundError):
+    """A stored model was written by another version, so that this one cannot read it."""
 
 
 class ExperimentLog:
@@ -50,9 +50,13 @@ class ExperimentLog:
     """
 
     def __init__(self, tracking_uri: str, artifact_dir: Path, experiment: str) -> None:
-        self.tracking_uri = tracking_uri
-        self.artifact_dir = Path(artifact_dir).absolute()
+        self.store = MlflowStore(tracking_uri, Path(artifact_dir).absolute())
         self.experiment = experiment
+
+    @property
+    def artifact_dir(self) -> Path:
+        """Folder of models and figures."""
+        return self.store.artifact_dir
 
     def log_year_model(
         self,
@@ -117,7 +121,7 @@ class ExperimentLog:
         Raises:
             ModelNotFoundError: The store has no such model.
         """
-        logged = self._logged_model(model_uri)
+        logged = self.logged_model(model_uri)
         latest = self._client.get_run(logged.source_run_id).data.metrics
         if any(latest.get(name) != value for name, value in _metrics(year_model).items()):
             self._log_numbers(logged.source_run_id, logged.model_id, year_model, {})
@@ -160,13 +164,21 @@ class ExperimentLog:
 
         Raises:
             ModelNotFoundError: The store has no such model, or its files are gone.
+            OutdatedModelError: Its files are not what this version of the platform reads.
             UntrustedModelError: It is made of other types than `TRUSTED_TYPES`.
         """
         # The usual place first: asking MLflow costs three seconds of import.
         if self.has_files(model_uri):
-            return load_model_files(self._usual_folder(model_uri))
-        folder = _folder(self._logged_model(model_uri).artifact_location)
-        return load_model_files(folder)
+            folder = self._usual_folder(model_uri)
+        else:
+            folder = _folder(self.logged_model(model_uri).artifact_location)
+        try:
+            return load_model_files(folder)
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutdatedModelError(
+                f"{model_uri} was stored by another version of the platform or of its libraries "
+                f"({type(error).__name__}: {error}); materialize trained_model"
+            ) from error
 
     def has_files(self, model_uri: str) -> bool:
         """Whether the model's files lie where this log puts them; asks no store."""
@@ -191,38 +203,19 @@ class ExperimentLog:
     def _picture_path(self, model_uri: str, name: str) -> Path:
         return self.artifact_dir / "pictures" / _model_id(model_uri) / f"{name}.png"
 
-    @cached_property
+    @property
     def _client(self) -> "MlflowClient":
-        """The client of our store; creates the store's tables under a lock of all processes."""
-        from filelock import FileLock
-
-        _import_quietly()
-        from mlflow import MlflowClient
-
-        self.artifact_dir.mkdir(parents=True, exist_ok=True)
-        if self.tracking_uri.startswith(_SQLITE_PREFIX):
-            store = Path(self.tracking_uri.removeprefix(_SQLITE_PREFIX))
-            store.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._lock_path, timeout=INIT_LOCK_SECONDS):
-            client = MlflowClient(self.tracking_uri, self.tracking_uri)
-            client.search_experiments(max_results=1)
-        return client
+        return self.store.client
 
     @cached_property
     def _experiment_id(self) -> str:
         """Id of our experiment, created once among all processes."""
-        from filelock import FileLock
-
         client = self._client
-        with FileLock(self._lock_path, timeout=INIT_LOCK_SECONDS):
+        with self.store.locked():
             known = client.get_experiment_by_name(self.experiment)
             if known is not None:
                 return known.experiment_id
             return client.create_experiment(self.experiment, self.artifact_dir.as_uri())
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.artifact_dir / ".init.lock"
 
     @contextmanager
     def _run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
@@ -237,7 +230,7 @@ class ExperimentLog:
             raise
         self._client.set_terminated(run_id, "FINISHED")
 
-    def _logged_model(self, model_uri: str) -> Any:
+    def logged_model(self, model_uri: str) -> Any:
         """MLflow's record of a model.
 
         Raises:
@@ -305,17 +298,3 @@ def _folder(artifact_location: str) -> Path:
     import mlflow.artifacts
 
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_location))
-
-
-def _import_quietly() -> None:
-    """Import MLflow with telemetry off (read at import) and without the chatter of migrations.
-
-    MLflow sets its loggers up when imported, so their levels are set afterwards.
-    """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    import mlflow  # noqa: F401
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Warns at every model that pip itself is not installed, which uv does not do.
-    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)

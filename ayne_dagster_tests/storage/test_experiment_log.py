@@ -1,6 +1,8 @@
 """A stored model comes back the same, is found again, and nothing untrusted is loaded."""
 
+import json
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.revenue_model import model_parameters
 from ayne_dagster.domain.year_model import YearModel, parameters_hash, train_year
-from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.experiment_log import ExperimentLog, OutdatedModelError
 from ayne_dagster.storage.model_files import (
+    DESCRIPTION_FILE,
     TREES_FILE,
     ModelNotFoundError,
     UntrustedModelError,
@@ -37,10 +40,10 @@ def trained(features: pd.DataFrame) -> YearModel:
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> ExperimentLog:
-    """One store for the module: creating the tables takes seconds."""
+def log(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_store: Path) -> ExperimentLog:
     folder = tmp_path_factory.mktemp("mlflow")
-    return ExperimentLog(f"sqlite:///{folder}/store/mlflow.db", folder / "artifacts", "tests")
+    shutil.copy(empty_mlflow_store, folder / "mlflow.db")
+    return ExperimentLog(f"sqlite:///{folder}/mlflow.db", folder / "artifacts", "tests")
 
 
 def store(log: ExperimentLog, trained: YearModel, **figures: bytes) -> str:
@@ -74,7 +77,7 @@ def test_the_same_rows_and_parameters_find_the_stored_model(
     assert trained.data_fingerprint is not None
     found = log.find_year_model(YEAR, trained.data_fingerprint, parameters_hash(SEED))
     assert found == model_uri
-    reopened = ExperimentLog(log.tracking_uri, log.artifact_dir, log.experiment)
+    reopened = ExperimentLog(log.store.tracking_uri, log.artifact_dir, log.experiment)
     assert reopened.find_year_model(YEAR, trained.data_fingerprint, parameters_hash(SEED)) == found
 
 
@@ -153,6 +156,17 @@ def test_a_model_whose_files_are_gone_is_not_found_again(log: ExperimentLog, tra
     (folder / TREES_FILE).unlink()
     assert log.find_year_model(YEAR, "f" * 32, parameters_hash(SEED)) is None
     with pytest.raises(ModelNotFoundError):
+        log.load_model(address)
+
+
+def test_a_model_that_another_version_stored_says_so(log: ExperimentLog, trained: YearModel):
+    """After an upgrade a missing entry must not look like a bug of this version."""
+    address = store(log, YearModel(**{**vars(trained), "data_fingerprint": "d" * 32}))
+    folder = log.artifact_dir / "models" / address.removeprefix("models:/") / "artifacts"
+    description = json.loads((folder / DESCRIPTION_FILE).read_text())
+    del description["train_films"]
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description))
+    with pytest.raises(OutdatedModelError, match=r"another version .* materialize trained_model"):
         log.load_model(address)
 
 
