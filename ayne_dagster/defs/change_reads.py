@@ -7,7 +7,6 @@ Each day is one transaction, its films together with the word that it was read t
 that is killed loses the day under way and nothing else.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import pandas as pd
 
 from ayne_dagster.defs.change_days import readable_days
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.domain.change_feed import FEED_REACHES_BACK_DAYS
 from ayne_dagster.domain.tables import CHANGE_DAYS, TMDB_CHANGES
 from ayne_dagster.storage.change_queries import ChangeQueries, forget_days
@@ -112,7 +112,7 @@ def read_days(
         queries = ChangeQueries(fetching.queries.warehouse)
         wanted = _wanted_days(days, queries, fetching, is_forced, report)
         if wanted:
-            asyncio.run(_read(wanted, queries, fetching, report, purpose))
+            run_interruptibly(_read(wanted, queries, fetching, report, purpose))
         today = fetching.services.now().astimezone(UTC).date()
         report.days_forgotten = forget_days(
             queries.warehouse,

@@ -7,7 +7,6 @@ Every batch of answers is on disk before anything is done with it, and in the wa
 a run that is killed loses what was under way and no more than one batch.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +20,7 @@ from ayne_dagster.defs.answer_store import AnswerStore, SourceTable, in_commits
 from ayne_dagster.defs.answers_as_they_come import AnswersAsTheyCome
 from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.film_choice import Chosen, choose_films
+from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import collect
@@ -176,7 +176,7 @@ def _ask(
 ) -> None:
     """Ask for the wanted ids; the report says what came of it."""
     try:
-        asyncio.run(_collect(how, wanted, answers, report))
+        run_interruptibly(_collect(how, wanted, answers, report))
     except BaseException as error:  # noqa: BLE001 - stored first, raised again by the asset
         report.failure = error
         report.counts[FetchOutcome.DEFERRED] += len(wanted) - report.counts.total()

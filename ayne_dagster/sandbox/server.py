@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -174,11 +175,13 @@ def serve(config: SandboxConfig) -> None:
 def serve_child(config: SandboxConfig, orders: IO[str]) -> None:
     """Serve as a child: say the port on standard output, stop when `orders` (stdin) closes.
 
-    A parent that dies, however it dies, closes the pipe; so no child outlives it.
+    A parent that dies, however it dies, closes the pipe; so no child outlives it. Ctrl-C reaches
+    every process of a terminal: it is the parent's to answer, which still has questions then.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     app = build_app(config)
     listener = _listen(config)
-    server = _server(app, config)
+    server = _ChildServer(_configured(app, config))
     threading.Thread(
         target=_stop_at_end, args=(orders, server), name="watch-parent", daemon=True
     ).start()
@@ -299,17 +302,26 @@ def _listen(config: SandboxConfig) -> socket.socket:
     return listener
 
 
+class _ChildServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them as they are: Ctrl-C ignored, and to be asked to terminate ends it at once."""
+        yield
+
+
 def _server(app: Starlette, config: SandboxConfig) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            TransportInScope(app),
-            log_level=config.log_level,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
+    return uvicorn.Server(_configured(app, config))
+
+
+def _configured(app: Starlette, config: SandboxConfig) -> uvicorn.Config:
+    return uvicorn.Config(
+        TransportInScope(app),
+        log_level=config.log_level,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=2,
     )
 
 

@@ -154,7 +154,6 @@ class TmdbClient:
                         "position": len(rows) + 1,
                         **listed_row(movie),
                         "seen_at": answer.answered_at,
-                        "pages_asked": pages,
                     }
             if len(rows) == known or number >= answer.value.total_pages:
                 break

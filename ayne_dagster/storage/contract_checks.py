@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ayne_dagster.domain.tables.contract import Column, ColumnType, TableContract
+from ayne_dagster.storage.table_writes import stored_columns
 from ayne_dagster.storage.warehouse import Warehouse
 
 
@@ -47,7 +48,13 @@ def check_stored_rows(warehouse: Warehouse, contract: TableContract) -> Contract
     ]
     parameters = [value for column, _ in bounded for value in _limits(column)]
     with warehouse.reading() as connection:
-        row = connection.execute(f"SELECT {', '.join(counts)} FROM {table}", parameters).fetchall()[
+        stored = stored_columns(connection, table)
+        # A column the contract has gained stands in the table after its next write.
+        gained = ", ".join(
+            f'NULL::{c.type.value} AS "{c.name}"' for c in contract.columns if c.name not in stored
+        )
+        rows = f"(SELECT *, {gained} FROM {table})" if gained else table
+        row = connection.execute(f"SELECT {', '.join(counts)} FROM {rows}", parameters).fetchall()[
             0
         ]
     missing = row[2 : 2 + len(required)]

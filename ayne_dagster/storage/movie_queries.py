@@ -77,9 +77,9 @@ class MovieQueries:
         )
         return {row["release_year"]: row for row in rows}
 
-    def lists_seen_at(self) -> datetime | None:
-        """When the lists were last read."""
-        return self._rows("SELECT max(seen_at) AS seen_at FROM {movie_lists}", {})[0]["seen_at"]
+    def list_readings(self) -> dict[str, dict[str, Any]]:
+        """The last reading of each list; one that came empty has a reading and no films."""
+        return {row["list_name"]: row for row in self._rows("SELECT * FROM {list_readings}", {})}
 
     def listed_films(self) -> list[dict[str, Any]]:
         """The films on the lists, as plain Python values."""

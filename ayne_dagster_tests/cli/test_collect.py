@@ -48,5 +48,5 @@ def test_collect_says_what_it_did_and_a_refused_omdb_key_is_said_last(
     assert "refused0" not in result.output
 
     status = json.loads(invoke("status", "--json").stdout)
-    assert [run["status"] for run in status["runs"]] == ["SUCCESS", "SUCCESS"]
+    assert [run["status"] for run in status["runs"]] == ["success", "success"]
     assert status["tables"]["tmdb_details"] >= 5

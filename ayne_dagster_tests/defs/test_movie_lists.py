@@ -91,3 +91,17 @@ def test_a_list_is_read_once_and_again_when_more_of_it_is_wanted(empty_world: Wo
     requests, films = read_with(empty_world, categories=both, pages_per_category=90)
     assert requests == films / 20 < 90
     assert read_with(empty_world, categories=both, pages_per_category=90) == (0, films)
+
+
+def test_a_list_without_films_is_read_once_like_the_others(tmp_path: Path) -> None:
+    """It leaves no row that says when: the demo of past years sent requests every time."""
+    config = SandboxConfig(
+        films=60, seed=5, first_year=2015, last_year=2017, tmdb_requests_per_second=0,
+        tmdb_keys=(PLANTED_TMDB_KEY,),
+    )  # fmt: skip
+    with running_sandbox(config) as of_the_past:
+        world = World(tmp_path, of_the_past)
+        first, films = read_with(world)
+        assert first > 0
+        assert world.value("SELECT count(*) FROM list_readings WHERE films = 0") > 0
+        assert read_with(world) == (0, films)

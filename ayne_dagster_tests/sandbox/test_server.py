@@ -77,6 +77,15 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a signal to one process is POSIX's")
+def test_a_child_leaves_ctrl_c_to_its_parent() -> None:
+    """A terminal sends it to both: the parent's last questions found nobody."""
+    with running_sandbox(SMALL) as sandbox:
+        os.kill(sandbox.process_id, signal.SIGINT)
+        time.sleep(0.3)
+        assert not is_refused(sandbox.url)
+
+
 def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
     config = SandboxConfig(parquet_folder=str(tmp_path))
     with pytest.raises(SandboxStartError, match=r"movies\.parquet"), running_sandbox(config):

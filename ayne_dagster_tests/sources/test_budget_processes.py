@@ -51,11 +51,12 @@ def send_times(lines: list[list[str]]) -> list[float]:
 def kill(worker: subprocess.Popen[str], after_lines: int) -> list[str]:
     """Kill -9 after so many lines; all it said."""
     assert worker.stdout is not None
-    said = [worker.stdout.readline().strip() for _ in range(after_lines)]
+    said = [worker.stdout.readline() for _ in range(after_lines)]
     worker.kill()
-    said += worker.stdout.read().split()
+    said += worker.stdout.readlines()
     worker.communicate()
-    return said
+    # Others may have used up the quota before it came to its lines, and its last may be half a one.
+    return [line.strip() for line in said if line.endswith("\n")]
 
 
 def status(where: str, limits: ServiceLimits, days_ahead: int = 0) -> BudgetStatus:

@@ -47,6 +47,21 @@ def test_repeated_keys_are_counted(filled: Warehouse) -> None:
     assert (found.rows, found.repeated_keys) == (4, 1)
 
 
+def test_a_column_the_contract_gained_is_missing_in_every_row_until_it_is_written(
+    filled: Warehouse,
+) -> None:
+    """Lists that need not be read are not written: their checks failed on the new column."""
+    gained = films_contract(
+        more=[
+            Column("month", ColumnType.INTEGER, "Month.", minimum=1, maximum=12),
+            Column("stars", ColumnType.INTEGER, "Gained, may be unknown.", minimum=0),
+            Column("origin", ColumnType.VARCHAR, "Gained, must be known.", nullable=False),
+        ]
+    )
+    found = check_stored_rows(filled, gained)
+    assert (found.missing, found.implausible) == ({"origin": 3}, {})
+
+
 def test_missing_values_are_counted_by_column(filled: Warehouse) -> None:
     by_hand(filled, "ALTER TABLE films ALTER film_id DROP NOT NULL")
     by_hand(filled, "UPDATE films SET film_id = NULL WHERE film_id > 1")

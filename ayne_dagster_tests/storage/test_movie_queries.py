@@ -54,7 +54,7 @@ def test_nothing_was_ever_written(queries: DueQueries) -> None:
     assert queries.films_per_year().empty
     assert queries.ratings_to_rehome(["2001"]) == []
     assert queries.walks(["2001"]) == {}
-    assert queries.lists_seen_at() is None
+    assert queries.list_readings() == {}
     assert queries.details_coverage() == (0, 0)
     assert set(queries.table_sizes().values()) == {0}
     assert not queries.warehouse.exists

@@ -14,6 +14,7 @@ from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.assets.movie_lists import movie_lists
 from ayne_dagster.defs.discovery_batches import DiscoveryBatches
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions, Walk
 from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.services import Services
@@ -102,7 +103,7 @@ def _discover(
             known_to_export.ids_never_discovered(export.limit_per_run, export.min_popularity)
         )
     if due:
-        return asyncio.run(_walk(services, due, scope, batches)), batches
+        return run_interruptibly(_walk(services, due, scope, batches)), batches
     batches.store()
     return Walked({}, 0), batches
 

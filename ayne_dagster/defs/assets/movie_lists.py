@@ -1,7 +1,7 @@
 """`movie_lists`: current membership of TMDB's five lists."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +12,11 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.movie_lists import plot_movie_lists
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.fetching import Fetching
+from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.domain.tables import MOVIE_LISTS
-from ayne_dagster.domain.tables.fetched import LIST_NAMES
+from ayne_dagster.domain.tables import LIST_READINGS, MOVIE_LISTS
 from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted, UnusableAnswer
 from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
@@ -54,10 +54,6 @@ def movie_lists(
     )
 
 
-_READ_OFTEN = {"popular", "trending_week"}
-"""The lists of `quick_update`: that they were read says nothing about the others."""
-
-
 def _read_if_old(
     options: RunOptions, fetching: Fetching, purpose: str
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -65,9 +61,13 @@ def _read_if_old(
     queries, settings, now = fetching.queries, fetching.settings, fetching.services.now()
     stored = queries.listed_films()
     pages = options.pages_per_category or settings.discovery.list_pages
-    fresh_until = _fresh_until(
-        stored, pages, timedelta(hours=settings.discovery.lists_interval_hours)
-    )
+    good_for = timedelta(hours=settings.discovery.lists_interval_hours)
+    # A reading that went less deep than is wanted now does not count.
+    fresh_until = {
+        name: reading["read_at"] + good_for
+        for name, reading in queries.list_readings().items()
+        if reading["pages_asked"] >= pages
+    }
     # Somebody may name a list twice.
     chosen = list(dict.fromkeys(category.value for category in options.categories or ()))
     due = [
@@ -79,7 +79,7 @@ def _read_if_old(
         figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
         return _stored_or_made(stored, fetching, purpose), figures
     try:
-        read, refused, requests = asyncio.run(_read_lists(fetching.services, due, pages))
+        read, refused, requests = run_interruptibly(_read_lists(fetching.services, due, pages))
     except (QuotaExhausted, CircuitOpen) as error:
         # TMDB's day is used up, or it is down: the lists stay as they were.
         if not stored:
@@ -97,7 +97,11 @@ def _read_if_old(
     replaced = [name for name in due if name not in kept]
     rows = [row for name in replaced for row in read[name]]
     rows += [film for film in stored if film["list_name"] not in replaced]
-    frame, figures = _write(rows, fetching, purpose)
+    readings = [
+        {"list_name": name, "read_at": now, "pages_asked": pages, "films": len(read[name])}
+        for name in replaced
+    ]
+    frame, figures = _write(rows, readings, fetching, purpose)
     reason = f"read {pages} pages of each list: {', '.join(replaced)}"
     return frame, {
         **told,
@@ -105,29 +109,6 @@ def _read_if_old(
         "reason": f"{reason}; {why_kept}" if kept else reason,
         **figures,
     }
-
-
-def _fresh_until(
-    stored: Iterable[Mapping[str, Any]], pages: int, good_for: timedelta
-) -> dict[str, datetime]:
-    """Until when each list need not be read again; only lists that were read deep enough.
-
-    A run may have read fewer pages than are wanted now. How deep it went is stored, because the
-    number of films does not say it: pages repeat films, and lists end.
-    """
-    stored = list(stored)
-    fresh_until = {
-        film["list_name"]: film["seen_at"] + good_for
-        for film in stored
-        # Rows of an earlier version do not say it.
-        if (film.get("pages_asked") or pages) >= pages
-    }
-    # A list that was empty left no row. It was asked for with those that only whole readings read.
-    whole = [at for name, at in fresh_until.items() if name not in _READ_OFTEN]
-    if whole:
-        known = {film["list_name"] for film in stored}
-        fresh_until |= {name: max(whole) for name in LIST_NAMES if name not in known}
-    return fresh_until
 
 
 def _why_none(chosen: Sequence[str], fresh_until: Mapping[str, datetime]) -> str:
@@ -144,17 +125,25 @@ def _stored_or_made(
     """What is stored; where nothing ever was, an empty table."""
     if stored:
         return load_frame(fetching.queries.warehouse, MOVIE_LISTS)
-    return _write([], fetching, purpose)[0]
+    return _write([], [], fetching, purpose)[0]
 
 
 def _write(
-    rows: list[Any], fetching: Fetching, purpose: str
+    rows: list[Any], readings: list[Any], fetching: Fetching, purpose: str
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Replace the table by these rows; what is stored then, and what that changed."""
+    """Replace the table by these rows and note the readings; what is stored, what that changed."""
     warehouse = fetching.queries.warehouse
     frame = pd.DataFrame(rows, columns=MOVIE_LISTS.column_names, dtype=object)
     report = write_batch(
-        warehouse, MOVIE_LISTS, frame, years=None, mirror=fetching.mirror, purpose=purpose
+        warehouse,
+        MOVIE_LISTS,
+        frame,
+        years=None,
+        also={
+            LIST_READINGS: pd.DataFrame(readings, columns=LIST_READINGS.column_names, dtype=object)
+        },
+        mirror=fetching.mirror,
+        purpose=purpose,
     )
     return frame, write_metadata(report, warehouse, MOVIE_LISTS)
 

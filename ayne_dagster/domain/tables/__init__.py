@@ -29,6 +29,7 @@ from ayne_dagster.domain.tables.fetched import (
 from ayne_dagster.domain.tables.modelling import BACK_TEST
 from ayne_dagster.domain.tables.operations import (
     DISCOVERY_WALKS,
+    LIST_READINGS,
     QUARANTINED_ANSWERS,
     REFRESH_HISTORY,
     REFRESH_STATE,
@@ -55,6 +56,7 @@ OPERATION_TABLES: tuple[TableContract, ...] = (
     REFRESH_STATE,
     QUARANTINED_ANSWERS,
     DISCOVERY_WALKS,
+    LIST_READINGS,
     BULK_READS,
     CHANGE_DAYS,
     PIPELINE_RUNS,
@@ -78,6 +80,7 @@ __all__ = [
     "FORECASTS",
     "FROZEN_FLAGS",
     "IMDB_RATINGS",
+    "LIST_READINGS",
     "MOVIE_LISTS",
     "OMDB_RATINGS",
     "OPERATION_TABLES",

@@ -37,7 +37,6 @@ MOVIE_LISTS = TableContract(
         Column("vote_average", T.DOUBLE, "Mean TMDB vote, 0-10.", minimum=0, maximum=10),
         Column("vote_count", T.BIGINT, "TMDB votes.", minimum=0),
         Column("seen_at", T.TIMESTAMPTZ, "When the list was read.", nullable=False),
-        Column("pages_asked", T.INTEGER, "How deep the list was read, in pages of 20.", minimum=1),
     ),
 )
 

@@ -13,6 +13,7 @@ from ayne_dagster.domain.tables.contract import (
     release_year_column,
     tmdb_id_column,
 )
+from ayne_dagster.domain.tables.fetched import LIST_NAMES
 
 T = ColumnType
 
@@ -120,6 +121,28 @@ QUARANTINED_ANSWERS = TableContract(
         Column("answered_at", T.TIMESTAMPTZ, "When.", nullable=False),
         Column("reason", T.VARCHAR, "Why it is no row.", nullable=False),
         Column("body", T.VARCHAR, "What was answered: JSON or raw text, cut where it is long."),
+    ),
+)
+
+LIST_READINGS = TableContract(
+    name="list_readings",
+    title="When each of TMDB's lists was last read, and how deep",
+    grain="one list",
+    key=("list_name",),
+    write_mode=WriteMode.MERGE,
+    year_column=None,
+    newest_by="read_at",
+    columns=(
+        Column("list_name", T.VARCHAR, "Which list.", nullable=False, one_of=LIST_NAMES),
+        Column("read_at", T.TIMESTAMPTZ, "When it was asked for.", nullable=False),
+        Column(
+            "pages_asked",
+            T.INTEGER,
+            "How deep it was read, in pages of 20.",
+            nullable=False,
+            minimum=1,
+        ),
+        Column("films", T.INTEGER, "Films on it; a list may be empty.", nullable=False, minimum=0),
     ),
 )
 
