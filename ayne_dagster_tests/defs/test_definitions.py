@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ayne_dagster.definitions import defs
-from ayne_dagster.defs import checks
+from ayne_dagster.defs import checks, model_checks
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS
 from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.jobs import JOB_NAMES
@@ -136,6 +136,7 @@ def test_only_checks_that_guard_downstream_block(loaded: dg.Definitions):
         "key_is_unique",
         "required_values_are_there",
         "no_unit_mistake_is_labelled",
+        "no_input_is_known_only_after_release",
     }
 
 
@@ -144,11 +145,11 @@ def test_every_check_of_the_module_is_loaded(loaded: dg.Definitions):
     searched for more, and a check nobody runs fails nobody."""
     written = {
         key
-        for value in vars(checks).values()
+        for value in (*vars(checks).values(), *vars(model_checks).values())
         if isinstance(value, dg.AssetChecksDefinition)
         for key in value.check_keys
     }
-    assert len(written) == 4
+    assert len(written) == 7
     assert written <= set(loaded.resolve_asset_graph().asset_check_keys)
 
 
