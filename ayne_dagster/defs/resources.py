@@ -18,6 +18,7 @@ from ayne_dagster.settings import Settings, load_settings
 from ayne_dagster.storage.duckdb_io_manager import WarehouseIOManager
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.fetch_queries import FetchQueries
+from ayne_dagster.storage.model_registry import ModelRegistry
 from ayne_dagster.storage.page_journal_file import PageJournalFile
 from ayne_dagster.storage.warehouse import Warehouse
 
@@ -50,6 +51,11 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
     )
     pages = PageJournalFile(settings.resolve(settings.archive.folder) / "pages.sqlite", now)
     services, policy = Services(settings, now, journal=pages), refresh_policy(settings)
+    experiments = ExperimentLog(
+        settings.tracking_uri,
+        settings.resolve(settings.experiments.artifact_folder),
+        settings.experiments.name,
+    )
     return {
         "io_manager": _not_configurable(
             WarehouseIOManager(
@@ -63,11 +69,8 @@ def build_resources(settings: Settings, now: Clock | None = None) -> Mapping[str
         "services": services,
         "policy": policy,
         "fetching": Fetching.of(settings, queries, policy, services),
-        "experiments": ExperimentLog(
-            settings.tracking_uri,
-            settings.resolve(settings.experiments.artifact_folder),
-            settings.experiments.name,
-        ),
+        "experiments": experiments,
+        "registry": ModelRegistry(experiments),
         "settings": settings,
         OPTIONS: RunOptions.configure_at_launch(),
     }

@@ -20,7 +20,8 @@ from ayne_dagster_tests.domain.invented_films import all_years, details, film, m
 
 YEAR = 2010
 UNFILLED = {
-    "model_uri", "is_champion", "trained_at", "outcomes_fingerprint", "parameters_hash",
+    "model_uri", "is_champion", "champion_uri", "promotion_reason", "trained_at",
+    "outcomes_fingerprint", "parameters_hash",
 }  # fmt: skip
 
 

@@ -35,8 +35,8 @@ def forecasts(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Predict every film of the run's years that has a model."""
     frames = []
-    champions = models[models["is_champion"]]
-    for year, model_uri in zip(champions["release_year"], champions["model_uri"], strict=True):
+    champions = models[models["champion_uri"].notna()]
+    for year, model_uri in zip(champions["release_year"], champions["champion_uri"], strict=True):
         films = year_features[year_features["release_year"] == year]
         predicted = experiments.load_model(model_uri).predict(films)
         frames.append(films.merge(predicted, on="tmdb_id").assign(model_uri=model_uri))

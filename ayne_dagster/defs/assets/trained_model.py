@@ -9,6 +9,7 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
+from ayne_dagster.defs.champions import settle_champion
 from ayne_dagster.defs.job_options import ModelYears, RunOptions
 from ayne_dagster.defs.partitions import (
     dated_keys,
@@ -30,6 +31,7 @@ from ayne_dagster.domain.year_model import (
 from ayne_dagster.settings import Settings
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.model_registry import ModelRegistry
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 TERMS_NOTICE = (
@@ -46,7 +48,8 @@ TERMS_NOTICE = (
         description="For each release year a model trained only on films released before it and "
         "scored on the year itself, beside the budget rule: a backfill over years is the "
         "rolling-origin back-test. The model lives in MLflow; the same training rows and "
-        "parameters give the stored model again.",
+        "parameters give the stored model again. A new model is the year's candidate, and becomes "
+        "its champion, which forecasts come from, only if it is not worse on the same films.",
     ),
     ins={
         "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
@@ -58,7 +61,7 @@ def trained_model(
     options: RunOptions,
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
-    experiments: dg.ResourceParam[ExperimentLog],
+    registry: dg.ResourceParam[ModelRegistry],
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Train, score and store the model of each of the run's years that is to have one."""
@@ -72,9 +75,9 @@ def trained_model(
     reused = 0
     with stage("train", len(years), "models") as advance:
         for year in years:
-            row, picture = _reuse(features_until, year, known.get(year), experiments, settings)
+            row, picture = _reuse(features_until, year, known.get(year), registry.log, settings)
             if row is None or picture is None:
-                row, picture = _train(features_until, year, services, experiments, settings)
+                row, picture = _train(features_until, year, services, registry, settings)
             else:
                 reused += 1
             rows.append(row)
@@ -83,6 +86,7 @@ def trained_model(
                 {
                     "dagster/partition_row_count": 1,
                     "actual against predicted": inline_image(picture, f"{year}, predicted"),
+                    "champion": row["promotion_reason"] or "none: there is no model",
                 },
                 asset_key=context.asset_key,
                 partition_key=year,
@@ -125,12 +129,12 @@ def _reuse(
     settings: Settings,
 ) -> tuple[dict[str, Any] | None, bytes | None]:
     """The stored row and its picture, where nothing that decides them has changed."""
-    if known is None or known["model_uri"] is None:
+    if known is None or known["model_uri"] is None or known["champion_uri"] is None:
         return None, None
     facts = _facts(features, year, settings.model.seed)
     if any(known[name] != value for name, value in facts.items()):
         return None, None
-    if not experiments.has_files(known["model_uri"]):
+    if not all(experiments.has_files(known[name]) for name in ("model_uri", "champion_uri")):
         return None, None
     return known, experiments.kept_picture(known["model_uri"], facts["outcomes_fingerprint"])
 
@@ -139,32 +143,48 @@ def _train(
     features: pd.DataFrame,
     year: str,
     services: Services,
-    experiments: ExperimentLog,
+    registry: ModelRegistry,
     settings: Settings,
 ) -> tuple[dict[str, Any], bytes]:
-    """Train one year, or score the model that the same rows and parameters gave before."""
-    seed = settings.model.seed
+    """Train one year, or score the model that the same rows and parameters gave before.
+
+    Whichever it is, it is then compared with the year's champion.
+    """
+    seed, experiments = settings.model.seed, registry.log
     facts = _facts(features, year, seed)
     found = experiments.find_year_model(
         int(year), facts["data_fingerprint"], facts["parameters_hash"]
     )
-    model = train_year(
+    trained = train_year(
         features,
         int(year),
         seed=seed,
         minimum_films=settings.model.minimum_films,
         fitted=experiments.load_model(found) if found else None,
     )
-    picture = plot_predictions(model.predictions, int(year))
-    model_uri = _store(model, found, picture, seed, experiments)
-    if model_uri is not None:
+    picture = plot_predictions(trained.predictions, int(year))
+    model_uri = _store(trained, found, picture, seed, experiments)
+    standing = None
+    if model_uri is not None and trained.model is not None:
         experiments.keep_picture(model_uri, facts["outcomes_fingerprint"], picture)
+        standing = settle_champion(
+            registry,
+            int(year),
+            model_uri,
+            trained.model,
+            features,
+            is_new=found is None,
+            now=services.now(),
+            seed=seed,
+        )
     row = {
-        **model.contract_values(),
+        **trained.contract_values(),
         "outcomes_fingerprint": facts["outcomes_fingerprint"],
         "parameters_hash": facts["parameters_hash"],
         "model_uri": model_uri,
-        "is_champion": model_uri is not None,
+        "is_champion": standing is not None and standing.is_champion,
+        "champion_uri": standing and standing.champion_uri,
+        "promotion_reason": standing and standing.reason,
         "trained_at": services.now(),
     }
     return row, picture

@@ -222,7 +222,18 @@ TRAINED_MODEL = TableContract(
         Column("outcomes_fingerprint", T.VARCHAR, "Hash of the films of the year scored on."),
         Column("parameters_hash", T.VARCHAR, "Hash of what decides a model besides the rows."),
         Column("model_uri", T.VARCHAR, "Address of the model in MLflow."),
-        Column("is_champion", T.BOOLEAN, "Whether forecasts use it.", nullable=False),
+        Column(
+            "is_champion",
+            T.BOOLEAN,
+            "Whether it is the year's champion, which forecasts come from.",
+            nullable=False,
+        ),
+        Column(
+            "champion_uri",
+            T.VARCHAR,
+            "Address of the champion: this model, or an earlier one that it did not reach.",
+        ),
+        Column("promotion_reason", T.VARCHAR, "Why it became champion or did not, in words."),
         Column("trained_at", T.TIMESTAMPTZ, "When.", nullable=False, is_bookkeeping=True),
     ),
 )

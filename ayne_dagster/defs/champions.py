@@ -1,0 +1,129 @@
+"""Each year's champion: asked whenever a year has a model that is not the champion already.
+
+Lives here: candidate and champion brought together, what came of it in words. Not here: the rule
+(`domain/promotion.py`) and the registry (`storage/model_registry.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from ayne_dagster.domain.promotion import (
+    Decision,
+    decide,
+    decide_first,
+    decide_without_champion,
+)
+from ayne_dagster.domain.revenue_model import RevenueModel
+from ayne_dagster.storage.model_files import ModelNotFoundError, UntrustedModelError
+from ayne_dagster.storage.model_registry import (
+    FORCED,
+    PROMOTED,
+    REFUSED,
+    ModelRegistry,
+    RegisteredVersion,
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a year's model stands to its champion.
+
+    Attributes:
+        champion_uri: Address of the model that forecasts come from.
+        is_champion: Whether the model asked about is that one.
+        reason: Why, in words.
+    """
+
+    champion_uri: str
+    is_champion: bool
+    reason: str
+
+
+def settle_champion(
+    registry: ModelRegistry,
+    year: int,
+    model_uri: str,
+    model: RevenueModel,
+    features: pd.DataFrame,
+    *,
+    is_new: bool,
+    now: datetime,
+    seed: int,
+) -> Standing:
+    """Make a year's model its candidate, and its champion if the rule says so.
+
+    Args:
+        registry: Where candidates and champions are.
+        year: Release year.
+        model_uri: Address of the model.
+        model: The model itself.
+        features: `features` rows of the year and of the years before.
+        is_new: Whether it was just trained. One that is known is compared again where outcomes came
+            in, but leaves a champion alone that somebody chose by hand.
+        now: Time of the decision, UTC.
+        seed: Seed of the comparison's bootstrap.
+
+    Returns:
+        How it stands; the registry holds the same.
+    """
+    with registry.deciding(year):
+        champion = registry.champion(year)
+        version = registry.register(year, model_uri)
+        if champion is not None and champion.model_uri == model_uri:
+            return Standing(model_uri, True, champion.reason or "")
+        if champion is not None and champion.decision == FORCED and not is_new:
+            return Standing(champion.model_uri, False, _stays(version, champion))
+        decision = judge(registry, champion, model, features, year, seed=seed)
+        reason = _in_words(version, champion, decision)
+        registry.record(
+            version,
+            decision=PROMOTED if decision.is_promoted else REFUSED,
+            reason=reason,
+            now=now,
+        )
+    if decision.is_promoted or champion is None:
+        return Standing(model_uri, True, reason)
+    return Standing(champion.model_uri, False, reason)
+
+
+def judge(
+    registry: ModelRegistry,
+    champion: RegisteredVersion | None,
+    model: RevenueModel,
+    features: pd.DataFrame,
+    year: int,
+    *,
+    seed: int,
+) -> Decision:
+    """What the rule says of a model beside the champion, if there is one that can be used."""
+    if champion is None:
+        return decide_first(year)
+    try:
+        beaten = registry.log.load_model(champion.model_uri)
+    except (ModelNotFoundError, UntrustedModelError) as error:
+        return decide_without_champion(str(error))
+    try:
+        return decide(model, beaten, features, year, seed=seed)
+    except KeyError as missing:
+        # A recipe of before may want columns that features no longer have.
+        return decide_without_champion(f"it needs {missing}, which features no longer have")
+
+
+def _in_words(
+    version: RegisteredVersion, champion: RegisteredVersion | None, decision: Decision
+) -> str:
+    name = f"version {version.version}"
+    if champion is None:
+        return f"{name} is champion: {decision.reason}"
+    if decision.is_promoted:
+        return f"{name} follows version {champion.version} as champion: {decision.reason}"
+    return f"version {champion.version} stays champion before {name}: {decision.reason}"
+
+
+def _stays(version: RegisteredVersion, champion: RegisteredVersion) -> str:
+    return (
+        f"version {champion.version} stays champion before version {version.version}: chosen by "
+        f"hand ({champion.reason}), until another model is trained"
+    )
