@@ -21,13 +21,12 @@ def films(per_year: int = 200, seed: int = 1) -> pd.DataFrame:
     count = per_year * len(YEARS)
     budget = np.exp(generator.normal(16, 1.5, count))
     genres = generator.choice(["Drama", "Comedy", "Horror"], count)
+    countries = generator.choice(["US", "FR", "IN", ""], count)
     return pd.DataFrame(
         {
             "release_year": np.repeat(YEARS, per_year),
             "budget_usd": np.where(generator.random(count) < 0.2, np.nan, budget),
-            "main_country": [code or None for code in generator.choice(["US", "FR", "IN", ""], count)],
-                "", None
-            ),
+            "main_country": [code or None for code in countries],
             "genres": pd.Series([[genre, "Family"] for genre in genres]),
             "is_sequel": generator.random(count) < 0.1,
         }
