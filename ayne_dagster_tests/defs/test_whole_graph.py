@@ -103,7 +103,7 @@ def test_every_film_with_an_outcome_and_a_model_is_back_tested(first_run: Popula
 
 def test_every_check_ran_and_none_that_blocks_failed(first_run: Populated):
     _, run = first_run
-    evaluated = run.result.get_asset_check_evaluations()
+    evaluated = run.checks
     for table in GRAPH_TABLES:
         names = {one.check_name for one in evaluated if one.asset_key.path[-1] == table.name}
         assert {"key_is_unique", "required_values_are_there", "values_are_plausible"} <= names
