@@ -99,6 +99,14 @@ def predictions() -> pd.DataFrame:
     )
 
 
+def forecasts() -> pd.DataFrame:
+    return predictions().assign(
+        release_date=pd.Timestamp(2027, 6, 4),
+        budget_usd=RNG.choice([np.nan, 2e7], COUNT),
+        is_outcome_known=False,
+    )
+
+
 def scores() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -164,7 +172,8 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("features", plot_features, features),
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
-    ("forecasts", plot_forecasts, predictions),
+    ("forecasts", plot_forecasts, forecasts),
+    ("outcomes", plot_forecasts, lambda: forecasts().assign(is_outcome_known=True)),
     ("tmdb_ids", plot_tmdb_ids, exported_bands),
     ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
     ("tmdb_changes", plot_tmdb_changes, changed_days),
