@@ -37,7 +37,7 @@ def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
         top[name].to_numpy(float) for name in ("predicted_revenue_usd", "lower_usd", "upper_usd")
     )
     figure, (axes,) = theme.new_figure(
-        _title(len(top), len(shown), is_open.any()), height=1.6 + 0.3 * len(top)
+        _title(len(top), len(shown), bool(is_open.any())), height=1.6 + 0.3 * len(top)
     )
     axes.hlines(rows, lower, upper, color=theme.SKY, linewidth=3, label="80 % interval")
     for end in (lower, upper):

@@ -11,7 +11,6 @@ since groups act together.
 import calendar
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -135,9 +134,8 @@ def _with_typical(
             )
         elif name == "release_day_of_year":
             # That of the typical month, or the two would contradict each other.
-            changed[name] = (
-                date(2001, int(typical["release_month"]), _MID_MONTH).timetuple().tm_yday
-            )
+            middle = pd.Timestamp(2001, int(typical["release_month"]), _MID_MONTH)
+            changed[name] = middle.dayofyear
         elif isinstance(typical[name], list):
             changed[name] = pd.Series([typical[name]] * len(films), index=films.index, dtype=object)
         else:
