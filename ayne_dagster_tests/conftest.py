@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 from pydantic import BaseModel
 
@@ -20,6 +21,7 @@ import ayne_dagster.cli.sandbox_world
 import ayne_dagster.settings
 import ayne_dagster.settings.loading
 from ayne_dagster.settings import Settings, setting_name
+from ayne_dagster.storage.mlflow_store import MlflowStore
 
 PROJECT = Path(__file__).resolve().parent.parent
 _NOT_OURS = {".git", ".venv", ".hypothesis", ".ruff_cache", ".pytest_cache", ".import_linter_cache",
@@ -40,6 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Remember what lies in the project before the first test; workers leave that to their head."""
     if not hasattr(config, "workerinput"):
         config.stash[_BEFORE] = _written_files()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one worker, and so do all that share the populated world."""
+    for item in items:
+        shares = {"first_run", "world"} & set(getattr(item, "fixturenames", ()))
+        name = "populated" if shares else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.hookimpl(trylast=True)
@@ -111,6 +121,23 @@ def project(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     _use_project_root(monkeypatch, tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_store(machine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without records, to be copied: creating its tables takes seconds.
+
+    One for all workers.
+    """
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "empty_store"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            made = folder.with_name("empty_store_in_the_making")
+            store = MlflowStore(f"sqlite:///{made}/mlflow.db", made / "artifacts")
+            assert store.client.search_registered_models() == []
+            made.rename(folder)
+    return folder / "mlflow.db"
 
 
 def _use_project_root(patch: pytest.MonkeyPatch, root: Path) -> None:

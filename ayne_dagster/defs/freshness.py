@@ -10,6 +10,7 @@ from datetime import timedelta
 import dagster as dg
 
 from ayne_dagster.domain.tables import (
+    BACK_TEST,
     COLLECTION_STATS,
     DISCOVERED_MOVIES,
     FEATURES,
@@ -39,6 +40,7 @@ WARN_AND_FAIL_AFTER = {
     COLLECTION_STATS.name: _DAILY,
     FEATURES.name: _WEEKLY,
     TRAINED_MODEL.name: _WEEKLY,
+    BACK_TEST.name: _WEEKLY,
     FORECASTS.name: _WEEKLY,
 }
 """Since the last materialization of any partition. The whole files (`tmdb_ids`, `imdb_ratings`)

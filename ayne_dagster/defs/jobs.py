@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from ayne_dagster.domain.tables import (
+    BACK_TEST,
     COLLECTION_STATS,
     DISCOVERED_MOVIES,
     FEATURES,
@@ -25,7 +26,7 @@ from ayne_dagster.domain.tables import (
 _LOOKING = (MOVIE_LISTS.name, DISCOVERED_MOVIES.name)
 _REFRESHING = (TMDB_DETAILS.name, OMDB_RATINGS.name, FROZEN_FLAGS.name)
 _COLLECTING = (*_LOOKING, *_REFRESHING)
-_MODELLING = (FEATURES.name, TRAINED_MODEL.name, FORECASTS.name)
+_MODELLING = (FEATURES.name, TRAINED_MODEL.name, BACK_TEST.name, FORECASTS.name)
 _MEASURING = (COLLECTION_STATS.name,)
 _BULK = (TMDB_IDS.name, IMDB_RATINGS.name)
 
@@ -64,7 +65,7 @@ JOBS = (
         "weekly_enrichment",
         (*_COLLECTING, *_MEASURING, *_MODELLING),
         "Everything that is due in every year, flags, figures of the collection, features, this "
-        "year's model, forecasts.",
+        "year's model, the back-test, forecasts.",
     ),
     Job(
         "refresh",
@@ -74,7 +75,8 @@ JOBS = (
     Job(
         "train_model",
         _MODELLING,
-        "Features, the model of each year, forecasts. Sends no request; what schedules start.",
+        "Features, the model of each year, the back-test, forecasts. Sends no request; what "
+        "schedules start.",
     ),
     Job(
         "collect",
@@ -85,7 +87,7 @@ JOBS = (
     Job(
         "model",
         _MODELLING,
-        "Features, the model of each year, forecasts. Sends no request.",
+        "Features, the model of each year, the back-test, forecasts. Sends no request.",
     ),
     Job(
         "whole_graph",

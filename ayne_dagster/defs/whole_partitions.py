@@ -64,6 +64,16 @@ def sampled_partitions(
     return sample_rows(queries.warehouse, contract, years, columns, most)
 
 
+def stored_partitions(
+    queries: MovieQueries, contract: TableContract, years: Sequence[str]
+) -> pd.DataFrame:
+    """All stored rows of these years, for tables small enough; none where there is no table yet."""
+    try:
+        return load_frame(queries.warehouse, contract, years=years, columns=contract.column_names)
+    except UpstreamMissing:
+        return pd.DataFrame(columns=contract.column_names, dtype=object)
+
+
 def with_stored(
     queries: MovieQueries,
     contract: TableContract,

@@ -5,7 +5,7 @@ training (`year_model.py`), the baselines (`baselines.py`), how sure a score is
 (`score_intervals.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import numpy as np
@@ -15,7 +15,12 @@ from ayne_dagster.domain import model_scores
 from ayne_dagster.domain.baselines import budget_rule, leak_marker, ols_rule
 from ayne_dagster.domain.model_scores import UndefinedScoreError
 from ayne_dagster.domain.revenue_model import RevenueModel
-from ayne_dagster.domain.score_intervals import Estimate, estimate_mean, estimate_scores
+from ayne_dagster.domain.score_intervals import (
+    Estimate,
+    ScoreEstimates,
+    estimate_mean,
+    estimate_scores,
+)
 from ayne_dagster.domain.tables import BACK_TEST
 from ayne_dagster.domain.tables.modelling import RIVALS
 
@@ -102,45 +107,69 @@ def scores_of(scored: pd.DataFrame) -> dict[str, float | None]:
     return {name: scores[name] for name in SCORE_COLUMNS}
 
 
-def pooled_table(scored: pd.DataFrame, seed: int) -> pd.DataFrame:
+def scores_by_year(scored: pd.DataFrame) -> pd.DataFrame:
+    """The scores of each year.
+
+    Args:
+        scored: Rows of the back-test.
+
+    Returns:
+        One row per release year, ascending: release_year, films, `SCORE_COLUMNS` (unknown is NaN).
+    """
+    rows = [
+        {"release_year": str(year), "films": len(films), **scores_of(films)}
+        for year, films in scored.groupby("release_year", sort=True)
+    ]
+    table = pd.DataFrame(rows, columns=["release_year", "films", *SCORE_COLUMNS])
+    return table.astype(dict.fromkeys(SCORE_COLUMNS, float))
+
+
+def pooled_scores(scored: pd.DataFrame, seed: int) -> dict[str, ScoreEstimates]:
+    """The scores of all films together by who predicted them; empty for fewer than two films."""
+    actual = scored["revenue_usd"].to_numpy(float)
+    predicted = {who: scored[column].to_numpy(float) for who, column in PREDICTIONS.items()}
+    try:
+        return estimate_scores(actual, predicted, compared_with=MODEL, seed=seed)
+    except UndefinedScoreError:
+        return {}
+
+
+def pooled_table(
+    scored: pd.DataFrame, estimates: Mapping[str, ScoreEstimates], seed: int
+) -> pd.DataFrame:
     """The scores of all films together, as a table for people, with bootstrap intervals.
 
     Args:
         scored: Rows of the back-test, years mixed.
+        estimates: `pooled_scores` of these rows.
         seed: Seed of the bootstrap.
 
     Returns:
-        One row per prediction (the model first), texts like `1.62 (1.58-1.66)`: the figure and the
-        range of nine in ten resampled sets of films. `RMSLE minus the model's` is paired: wholly
-        above zero says that the model is better on these films. Empty for fewer than two films.
+        One row per prediction (the model first), texts like `1.62 (1.58 to 1.66)`: the figure and
+        the range of nine in ten resampled sets of films. `RMSLE minus the model's` is paired:
+        wholly above zero says that the model is better on these films. Empty for no estimates.
     """
-    actual = scored["revenue_usd"].to_numpy(float)
-    predicted = {who: scored[column].to_numpy(float) for who, column in PREDICTIONS.items()}
-    try:
-        found = estimate_scores(actual, predicted, compared_with=MODEL, seed=seed)
-    except UndefinedScoreError:
+    if not estimates:
         return pd.DataFrame()
-    lower, upper = scored["lower_usd"].to_numpy(float), scored["upper_usd"].to_numpy(float)
+    actual, lower, upper = (
+        scored[name].to_numpy(float) for name in ("revenue_usd", "lower_usd", "upper_usd")
+    )
     inside = estimate_mean((actual >= lower) & (actual <= upper), seed=seed)
-    rows = []
-    for who, of in found.items():
-        is_model = who == MODEL
-        rows.append(
-            {
-                "prediction": who,
-                "films": len(actual),
-                "RMSLE": _in_words(of.rmsle),
-                "R2": _in_words(of.r2_log),
-                "Spearman": _in_words(of.spearman),
-                "within a factor of two": _in_words(of.share_within_factor_two),
-                "RMSLE minus the model's": "" if is_model else _in_words(of.rmsle_difference),
-                "80 % interval holds": _in_words(inside) if is_model else "",
-                "median width": f"x{model_scores.median_width(lower, upper):.0f}"
-                if is_model
-                else "",
-            }
-        )
-    return pd.DataFrame(rows)
+    width = f"x{model_scores.median_width(lower, upper):.0f}"
+    return pd.DataFrame(
+        {
+            "prediction": who,
+            "films": len(actual),
+            "RMSLE": _in_words(of.rmsle),
+            "R2": _in_words(of.r2_log),
+            "Spearman": _in_words(of.spearman),
+            "within a factor of two": _in_words(of.share_within_factor_two),
+            "RMSLE minus the model's": "" if who == MODEL else _in_words(of.rmsle_difference),
+            "80 % interval holds": _in_words(inside) if who == MODEL else "",
+            "its median width": width if who == MODEL else "",
+        }
+        for who, of in estimates.items()
+    )
 
 
 def _in_words(estimate: Estimate) -> str:

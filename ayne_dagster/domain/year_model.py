@@ -75,6 +75,11 @@ def training_films(features: pd.DataFrame, year: int) -> pd.DataFrame:
     return films[films["release_date"] < pd.Timestamp(date(year, 1, 1))].reset_index(drop=True)
 
 
+def films_with_outcome(features: pd.DataFrame, year: int) -> pd.DataFrame:
+    """The labelled films of the year, sorted by tmdb_id."""
+    return labelled_films(features[features["release_year"].astype(str) == f"{year:04d}"])
+
+
 def training_fingerprint(features: pd.DataFrame, year: int) -> str:
     """The fingerprint `train_year` will give: says whether a stored model can be used again."""
     return data_fingerprint(training_films(features, year))
@@ -82,8 +87,7 @@ def training_fingerprint(features: pd.DataFrame, year: int) -> str:
 
 def outcomes_fingerprint(features: pd.DataFrame, year: int) -> str:
     """Hash of the films of the year that have an outcome: says whether its scores still hold."""
-    of_year = features[features["release_year"].astype(str) == f"{year:04d}"]
-    return data_fingerprint(labelled_films(of_year))
+    return data_fingerprint(films_with_outcome(features, year))
 
 
 def data_fingerprint(films: pd.DataFrame) -> str:
@@ -143,8 +147,7 @@ def train_year(
         The model with its scores; status and reason say what could be done.
     """
     train = training_films(features, year)
-    of_year = features[features["release_year"].astype(str) == f"{year:04d}"]
-    test = labelled_films(of_year)
+    test = films_with_outcome(features, year)
     nothing: dict[str, float | None] = dict.fromkeys(SCORE_COLUMNS)
     if len(train) < minimum_films:
         reason = f"{len(train)} labelled films before {year}; {minimum_films} are needed"

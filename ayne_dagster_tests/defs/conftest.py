@@ -38,11 +38,11 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture(scope="session")
 def first_run(
-    sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+    sandbox: RunningSandbox, empty_mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, Run]:
     """The whole graph over all years, once, with everything Dagster and the loggers say kept."""
     folder = tmp_path_factory.mktemp("populated")
-    world = World(folder, sandbox)
+    world = World(folder, sandbox).with_mlflow_store(empty_mlflow_store)
     home = folder / "instance"
     home.mkdir()
     with log_file(folder / "everything.log"), dg.DagsterInstance.local_temp(str(home)) as instance:
@@ -57,9 +57,9 @@ def world(first_run: tuple[World, Run], tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def empty_world(sandbox: RunningSandbox, tmp_path: Path) -> World:
+def empty_world(sandbox: RunningSandbox, empty_mlflow_store: Path, tmp_path: Path) -> World:
     """A world in which nothing was ever fetched."""
-    return World(tmp_path / "world", sandbox)
+    return World(tmp_path / "world", sandbox).with_mlflow_store(empty_mlflow_store)
 
 
 @pytest.fixture(scope="session")

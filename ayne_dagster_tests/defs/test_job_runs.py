@@ -14,7 +14,7 @@ LOOKING = ["movie_lists", "discovered_movies"]
 
 
 def make_lists_old(world: World) -> None:
-    world.execute("UPDATE movie_lists SET seen_at = seen_at - INTERVAL 1 DAY")
+    world.execute("UPDATE list_readings SET read_at = read_at - INTERVAL 1 DAY")
 
 
 def make_walks_old(world: World) -> None:

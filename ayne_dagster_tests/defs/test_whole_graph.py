@@ -80,6 +80,27 @@ def test_a_model_is_trained_only_on_films_released_before_its_year(first_run: Po
     assert with_forecasts == {year for year, *_ in trained}
 
 
+def test_every_film_with_an_outcome_and_a_model_is_back_tested(first_run: Populated):
+    world, run = first_run
+    scored = world.rows(
+        "SELECT release_year, count(*), count(DISTINCT tmdb_id) FROM back_test GROUP BY ALL ORDER "
+        "BY ALL"
+    )
+    expected = world.rows(
+        "SELECT f.release_year, count(*), count(*) FROM features AS f JOIN trained_model AS t "
+        "USING (release_year) WHERE f.is_labelled AND t.model_uri IS NOT NULL GROUP BY ALL "
+        "ORDER BY ALL"
+    )
+    assert scored == expected
+    assert scored
+    figures = run.figures("back_test")
+    assert figures["films, all years"] == sum(films for _, films, _ in scored)
+    for name in ("model", "budget rule", "regression on the budget", "leak marker"):
+        assert f"| {name} |" in figures["all years together"]
+    for name in ("error by year", "honest against leaky", "what the models lean on"):
+        assert figures[name].startswith(f"![{name}](data:image/png")
+
+
 def test_every_check_ran_and_none_that_blocks_failed(first_run: Populated):
     _, run = first_run
     evaluated = run.result.get_asset_check_evaluations()

@@ -12,8 +12,10 @@ from ayne_dagster.domain.back_test import (
     SCORE_COLUMNS,
     SCORED_COLUMNS,
     no_films,
+    pooled_scores,
     pooled_table,
     score_films,
+    scores_by_year,
     scores_of,
 )
 from ayne_dagster.domain.features import build_features
@@ -32,6 +34,10 @@ def scored() -> pd.DataFrame:
     is_before = films["release_date"] < pd.Timestamp(ORIGIN)
     model = fit_revenue_model(films[is_before], seed=42, origin=ORIGIN)
     return score_films(model, films[is_before], films[~is_before], ORIGIN, 42)
+
+
+def table_of(scored: pd.DataFrame) -> pd.DataFrame:
+    return pooled_table(scored, pooled_scores(scored, seed=1), seed=1)
 
 
 def test_each_film_has_the_words_of_the_model_and_of_every_baseline(scored: pd.DataFrame):
@@ -61,11 +67,12 @@ def test_the_scores_are_those_of_their_column(scored: pd.DataFrame):
 
 def test_no_films_have_no_scores_and_no_table():
     assert set(scores_of(no_films()).values()) == {None}
-    assert pooled_table(no_films(), seed=1).empty
+    assert table_of(no_films()).empty
+    assert scores_by_year(no_films()).empty
 
 
 def test_the_pooled_table_names_its_films_and_compares_pairs(scored: pd.DataFrame):
-    table = pooled_table(scored, seed=1).set_index("prediction")
+    table = table_of(scored).set_index("prediction")
     assert list(table.index) == list(PREDICTIONS)
     assert set(table["films"]) == {len(scored)}
     assert table.loc["model", "RMSLE minus the model's"] == ""
@@ -74,6 +81,14 @@ def test_the_pooled_table_names_its_films_and_compares_pairs(scored: pd.DataFram
         scored["revenue_usd"].to_numpy(float), scored["ols_usd"].to_numpy(float)
     )
     assert str(table.loc["regression on the budget", "RMSLE"]).startswith(f"{rmsle:.3f} (")
+
+
+def test_each_year_has_the_scores_of_its_films(scored: pd.DataFrame):
+    table = scores_by_year(scored).set_index("release_year")
+    assert list(table.index) == sorted(set(scored["release_year"]))
+    assert int(table["films"].sum()) == len(scored)
+    of_year = scored[scored["release_year"] == "2010"]
+    assert table.loc["2010", "rmsle"] == scores_of(of_year)["rmsle"]
 
 
 def test_a_wide_interval_is_said_to_be_wide():
@@ -114,4 +129,4 @@ def test_a_difference_is_paired_so_that_it_sees_what_two_intervals_do_not():
 
 
 def test_the_same_seed_draws_the_same_films(scored: pd.DataFrame):
-    pd.testing.assert_frame_equal(pooled_table(scored, seed=1), pooled_table(scored, seed=1))
+    pd.testing.assert_frame_equal(table_of(scored), table_of(scored))

@@ -318,14 +318,3 @@ def held_by_another_process(
         process.stdin.close()
         process.wait(timeout=20)
         process.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without records, to be copied: creating its tables takes seconds."""
-    from ayne_dagster.storage.mlflow_store import MlflowStore
-
-    file = tmp_path_factory.mktemp("empty_store") / "mlflow.db"
-    store = MlflowStore(f"sqlite:///{file}", file.parent / "artifacts")
-    assert store.client.search_registered_models() == []
-    return file

@@ -43,6 +43,7 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     FROZEN_FLAGS,
     FEATURES,
     TRAINED_MODEL,
+    BACK_TEST,
     FORECASTS,
     TMDB_IDS,
     IMDB_RATINGS,

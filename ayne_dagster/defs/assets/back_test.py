@@ -1,0 +1,191 @@
+"""`back_test`: what each year's model had said of the films whose outcome is known by now."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from ayne_dagster.charts.back_test import (
+    plot_actual_against_predicted,
+    plot_biggest_misses,
+    plot_residuals_by_genre,
+)
+from ayne_dagster.charts.back_test_scores import (
+    plot_coverage_by_year,
+    plot_error_by_year,
+    plot_honest_against_leaky,
+    plot_importance,
+)
+from ayne_dagster.charts.images import inline_image
+from ayne_dagster.charts.previews import markdown_table, preview
+from ayne_dagster.defs.partitions import (
+    dated_keys,
+    release_year_partitions,
+    year_and_all_before,
+)
+from ayne_dagster.defs.table_assets import table_asset
+from ayne_dagster.defs.whole_partitions import add_partition_row_counts, stored_partitions
+from ayne_dagster.domain.back_test import (
+    MODEL,
+    pooled_scores,
+    pooled_table,
+    score_films,
+    scores_by_year,
+)
+from ayne_dagster.domain.permutation_importance import grouped_importance
+from ayne_dagster.domain.revenue_model import RevenueModel
+from ayne_dagster.domain.tables import BACK_TEST, FEATURES, TRAINED_MODEL
+from ayne_dagster.domain.year_model import (
+    POPULATION,
+    films_with_outcome,
+    outcomes_fingerprint,
+    training_films,
+)
+from ayne_dagster.settings import Settings
+from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.movie_queries import MovieQueries
+
+IMPORTANCE_YEARS = 10
+"""What the models lean on is measured on the newest scored years: ten take seconds."""
+
+_SHOWN_BY_YEAR = (
+    "release_year",
+    "films",
+    "rmsle",
+    "rmsle_budget_rule",
+    "rmsle_ols",
+    "rmsle_leak_marker",
+    "r2_log",
+    "spearman",
+    "share_within_factor_two",
+    "interval_coverage",
+    "interval_width",
+)
+
+
+@dg.asset(
+    **table_asset(
+        BACK_TEST,
+        group="modelling",
+        kinds={"scikitlearn", "duckdb"},
+        description="The films of each year that have an outcome, as the model trained on the "
+        "years before predicts them, beside the budget rule, a regression on the budget, and the "
+        "leak marker: what a model would say that also saw votes, popularity and ratings, which "
+        "nobody knows before release. The table and the pictures below pool all years stored.",
+    ),
+    ins={
+        "models": dg.AssetIn(TRAINED_MODEL.name),
+        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
+    },
+)
+def back_test(
+    context: dg.AssetExecutionContext,
+    models: pd.DataFrame,
+    features_until: pd.DataFrame,
+    queries: dg.ResourceParam[MovieQueries],
+    experiments: dg.ResourceParam[ExperimentLog],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Score the run's years film by film, and say how all years together stand."""
+    seed = settings.model.seed
+    years = dated_keys(context)
+    stored = stored_partitions(queries, BACK_TEST, release_year_partitions().get_partition_keys())
+    uris = models.set_index("release_year")["model_uri"].dropna()
+    frames = [
+        _score_year(features_until, year, str(uris[year]), stored, experiments, seed)
+        for year in years
+        if year in uris.index
+    ]
+    scored = [frame for frame in frames if not frame.empty]
+    columns = BACK_TEST.column_names
+    frame = pd.concat(scored, ignore_index=True) if scored else pd.DataFrame(columns=columns)
+    others = stored[~stored["release_year"].isin(context.partition_keys)]
+    pooled = pd.concat([part for part in (others, frame) if not part.empty] or [frame])
+    add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={
+            "films": len(frame),
+            "years scored": len(scored),
+            "population": POPULATION,
+            **_pooled_figures(pooled, seed),
+            "what the models lean on": _importance(pooled, features_until, experiments, seed),
+            "preview": preview(frame),
+        },
+    )
+
+
+def _score_year(
+    features: pd.DataFrame,
+    year: str,
+    model_uri: str,
+    stored: pd.DataFrame,
+    experiments: ExperimentLog,
+    seed: int,
+) -> pd.DataFrame:
+    """The rows of a year; the stored ones where model and outcomes are what they were."""
+    of_outcomes = outcomes_fingerprint(features, int(year))
+    known = stored[stored["release_year"] == year]
+    is_unchanged = (known["model_uri"] == model_uri) & (
+        known["outcomes_fingerprint"] == of_outcomes
+    )
+    if len(known) and is_unchanged.all():
+        return known
+    films = films_with_outcome(features, int(year))
+    if films.empty:
+        return pd.DataFrame()
+    scored = score_films(
+        experiments.load_model(model_uri),
+        training_films(features, int(year)),
+        films,
+        date(int(year), 1, 1),
+        seed,
+    )
+    return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri)
+
+
+def _pooled_figures(pooled: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Tables and pictures of all stored years together."""
+    estimates = pooled_scores(pooled, seed)
+    by_year = scores_by_year(pooled)
+    table = pooled_table(pooled, estimates, seed)
+    pictures = {
+        "actual against predicted": plot_actual_against_predicted(pooled),
+        "error by year": plot_error_by_year(by_year),
+        "coverage by year": plot_coverage_by_year(by_year),
+        "honest against leaky": plot_honest_against_leaky(estimates, pooled, model=MODEL),
+        "residuals by genre": plot_residuals_by_genre(pooled),
+        "biggest misses": plot_biggest_misses(pooled),
+    }
+    return {
+        "films, all years": len(pooled),
+        "all years together": dg.MetadataValue.md(markdown_table(table)),
+        "year by year": dg.MetadataValue.md(
+            markdown_table(by_year[list(_SHOWN_BY_YEAR)], len(by_year))
+        ),
+        **{name: inline_image(picture, name) for name, picture in pictures.items()},
+    }
+
+
+def _importance(
+    pooled: pd.DataFrame, features: pd.DataFrame, experiments: ExperimentLog, seed: int
+) -> dg.MarkdownMetadataValue:
+    """The picture of grouped permutation importance on the newest years scored."""
+    uris = pooled.drop_duplicates("release_year").set_index("release_year")["model_uri"]
+    measured: list[tuple[RevenueModel, pd.DataFrame]] = []
+    for year in _newest(uris, features):
+        if experiments.has_files(uris[year]):
+            films = films_with_outcome(features, int(year))
+            measured.append((experiments.load_model(uris[year]), films))
+    found = grouped_importance(measured, seed=seed)
+    films = sum(len(films) for _, films in measured)
+    return inline_image(plot_importance(found, films=films), "what the models lean on")
+
+
+def _newest(uris: pd.Series, features: pd.DataFrame) -> Sequence[str]:
+    """The newest scored years whose features are at hand."""
+    at_hand = set(features["release_year"])
+    return sorted(year for year in uris.index if year in at_hand)[-IMPORTANCE_YEARS:]
