@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TOP = 15
 _TITLE_LENGTH = 34
 _MARGIN = 1.3
+_LEGEND = {"budget_usd": "budget", "revenue_usd": "outcome"}
 
 
 def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
@@ -44,9 +45,9 @@ def plot_forecasts(forecasts: pd.DataFrame) -> bytes:
         axes.scatter(end, rows, marker="|", s=60, color=theme.SKY, linewidth=2)
     marks = [predicted]
     axes.scatter(predicted, rows, s=52, color=theme.BLUE, zorder=3, label="forecast")
-    marks.append(_beside(axes, rows, top, "budget_usd", theme.ORANGE, "budget"))
+    marks.append(_beside(axes, rows, top, "budget_usd", "^", theme.ORANGE))
     if not is_open.any():
-        marks.append(_beside(axes, rows, top, "revenue_usd", theme.RED, "outcome"))
+        marks.append(_beside(axes, rows, top, "revenue_usd", "D", theme.RED))
     axes.set_yticks(rows, [_name(title, day) for title, day in _named(top)])
     axes.set_xscale("log")
     ends = np.concatenate([lower, upper, *marks])
@@ -67,9 +68,9 @@ def _title(shown: int, films: int, is_open: bool) -> str:
 
 
 def _beside(
-    axes: "Axes", rows: np.ndarray, top: pd.DataFrame, column: str, colour: str, label: str
+    axes: "Axes", rows: np.ndarray, top: pd.DataFrame, column: str, marker: str, colour: str
 ) -> np.ndarray:
-    """Draw a second amount as diamonds, where it is known; those amounts."""
+    """Draw a second amount of each film, where it is known; those amounts."""
     amount = pd.to_numeric(top[column]).to_numpy(dtype=float, na_value=np.nan)
     is_known = ~np.isnan(amount)
     if is_known.any():
@@ -77,12 +78,12 @@ def _beside(
             amount[is_known],
             rows[is_known],
             s=40,
-            marker="D",
+            marker=marker,
             facecolor="white",
             edgecolor=colour,
             linewidth=1.6,
             zorder=4,
-            label=label,
+            label=_LEGEND[column],
         )
     return amount[is_known]
 
