@@ -44,14 +44,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_BEFORE] = _written_files()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one worker, and so do all that share the populated world."""
-    for item in items:
-        shares = {"first_run", "world"} & set(getattr(item, "fixturenames", ()))
-        name = "populated" if shares else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a session that left files in the project: it would leave them on every machine."""
@@ -124,13 +116,16 @@ def project(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture(scope="session")
-def empty_mlflow_store(machine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without records, to be copied: creating its tables takes seconds.
-
-    One for all workers.
-    """
+def for_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session share; make things in it under a lock."""
     mine = tmp_path_factory.getbasetemp()
-    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "empty_store"
+    return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_store(machine: Path, for_all_workers: Path) -> Path:
+    """An MLflow store without records, to be copied: creating its tables takes seconds."""
+    folder = for_all_workers / "empty_store"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             made = folder.with_name("empty_store_in_the_making")

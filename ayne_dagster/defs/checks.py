@@ -1,8 +1,8 @@
 """Asset checks: generated from the contracts, and the domain's own.
 
 Lives here: check definitions. Blocking where a downstream asset would be poisoned: a repeated key,
-a missing key or year. The rest warns. Not here: the SQL (`storage/contract_checks.py`,
-`storage/movie_queries.py`).
+a missing key or year. The rest warns. Not here: the checks of leaks and drift (`model_checks.py`),
+the SQL (`storage/contract_checks.py`, `storage/movie_queries.py`).
 See https://docs.dagster.io/guides/test/asset-checks.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from ayne_dagster.defs.model_checks import model_checks
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.tables import ASSET_TABLES, FEATURES, FORECASTS, OMDB_RATINGS, TMDB_DETAILS
 from ayne_dagster.domain.tables.contract import TableContract
@@ -167,5 +168,6 @@ def checks() -> dg.Definitions:
         money_is_no_unit_mistake,
         no_unit_mistake_is_labelled,
         forecasts_lie_in_their_intervals,
+        *model_checks(),
     ]
     return dg.Definitions(asset_checks=[*generated, *own])

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ayne_dagster.domain.back_test import SCORE_COLUMNS, no_films, score_films, scores_of
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
+from ayne_dagster.domain.leaks import reject_leaks
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
     fit_revenue_model,
@@ -145,6 +146,9 @@ def train_year(
 
     Returns:
         The model with its scores; status and reason say what could be done.
+
+    Raises:
+        PostReleaseInputError: An input is known only after release, by its name or its values.
     """
     train = training_films(features, year)
     test = films_with_outcome(features, year)
@@ -154,6 +158,7 @@ def train_year(
         return YearModel(
             year, "too few films", reason, len(train), len(test), nothing, None, None, no_films()
         )
+    reject_leaks(train)
     model = fitted or fit_revenue_model(train, seed=seed, origin=date(year, 1, 1))
     fingerprint = data_fingerprint(train)
     if test.empty:

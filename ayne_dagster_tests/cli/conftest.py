@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from ayne_dagster.cli.main import ayne
 from ayne_dagster.domain.frame_check import empty_frame
@@ -76,10 +77,15 @@ def installed(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def modelled_folder(empty_mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def modelled_folder(empty_mlflow_store: Path, for_all_workers: Path) -> Path:
     """Invented films with features and two models of 2011; nobody may change it."""
-    folder = tmp_path_factory.mktemp("modelled")
-    make_modelled_films(folder, empty_mlflow_store)
+    folder = for_all_workers / "modelled"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            made = folder.with_name("modelled_in_the_making")
+            made.mkdir()
+            make_modelled_films(made, empty_mlflow_store)
+            made.rename(folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from filelock import FileLock
 
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
@@ -38,16 +39,26 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture(scope="session")
 def first_run(
-    sandbox: RunningSandbox, empty_mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory
+    sandbox: RunningSandbox, empty_mlflow_store: Path, for_all_workers: Path
 ) -> tuple[World, Run]:
-    """The whole graph over all years, once, with everything Dagster and the loggers say kept."""
-    folder = tmp_path_factory.mktemp("populated")
-    world = World(folder, sandbox).with_mlflow_store(empty_mlflow_store)
-    home = folder / "instance"
-    home.mkdir()
-    with log_file(folder / "everything.log"), dg.DagsterInstance.local_temp(str(home)) as instance:
-        run = world.run(instance=instance, is_drawn=True)
-    return world, run
+    """The whole graph over all years, once, with everything Dagster and the loggers say kept.
+
+    Once for all workers: each has a sandbox of its own with the same films.
+    """
+    folder = for_all_workers / "populated"
+    world, kept = World(folder, sandbox), folder / "run.json"
+    with FileLock(f"{folder}.lock"):
+        if kept.exists():
+            return world, Run.read(kept)
+        home = folder / "instance"
+        home.mkdir(parents=True)
+        world.with_mlflow_store(empty_mlflow_store)
+        with (
+            log_file(folder / "everything.log"),
+            dg.DagsterInstance.local_temp(str(home)) as instance,
+        ):
+            run = world.run(instance=instance, is_drawn=True)
+        return world, run.kept_in(kept)
 
 
 @pytest.fixture

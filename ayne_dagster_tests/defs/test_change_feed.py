@@ -94,7 +94,7 @@ def test_each_day_holds_the_known_films_the_feed_named(world: World, instance: d
             event.metadata["films named that day"].value,
             event.metadata["films known that day"].value,
         )
-        for event in run.result.asset_materializations_for_node("tmdb_changes")
+        for event in run.materializations_of("tmdb_changes")
     }
     assert told == {
         str(day): (named, known)

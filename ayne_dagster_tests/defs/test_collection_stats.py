@@ -59,10 +59,7 @@ def test_every_year_says_how_fresh_its_films_are(first_run: tuple[World, Run]):
     assert {year: row["films"] for year, row in by_year.items()} == films
     for row in by_year.values():
         assert row["fresh"] + row["frozen"] + row["due"] + row["overdue"] == row["films"]
-    events = {
-        event.partition: event.metadata
-        for event in run.result.asset_materializations_for_node("frozen_flags")
-    }
+    events = {event.partition: event.metadata for event in run.materializations_of("frozen_flags")}
     assert set(events) == set(YEARS)
     assert all(events[year]["share fresh"].value == 1.0 for year in films)
 

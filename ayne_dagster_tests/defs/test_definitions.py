@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ayne_dagster.definitions import defs
-from ayne_dagster.defs import checks
+from ayne_dagster.defs import checks, model_checks
 from ayne_dagster.defs.change_days import CHANGE_DAY_PARTITIONS
 from ayne_dagster.defs.dead_runs import in_process_executor
 from ayne_dagster.defs.jobs import JOB_NAMES
@@ -32,6 +32,7 @@ GROUPS = {
     "trained_model": "modelling",
     "back_test": "modelling",
     "forecasts": "modelling",
+    "final_sets": "modelling",
     "tmdb_ids": "discovery",
     "imdb_ratings": "collection",
     "collection_stats": "freshness",
@@ -40,6 +41,7 @@ GROUPS = {
 BULK = {"tmdb_ids", "imdb_ratings"}
 FEED = {"tmdb_changes"}
 STATS = {"collection_stats"}
+MODELLING = {"features", "trained_model", "back_test", "forecasts", "final_sets"}
 READS = {
     "movie_lists": set(),
     "discovered_movies": {"movie_lists"},
@@ -50,6 +52,7 @@ READS = {
     "trained_model": {"features"},
     "back_test": {"trained_model", "features"},
     "forecasts": {"trained_model", "features"},
+    "final_sets": {"features"},
     "tmdb_ids": set(),
     "imdb_ratings": {"tmdb_details"},
     "collection_stats": {"frozen_flags"},
@@ -136,6 +139,7 @@ def test_only_checks_that_guard_downstream_block(loaded: dg.Definitions):
         "key_is_unique",
         "required_values_are_there",
         "no_unit_mistake_is_labelled",
+        "no_input_is_known_only_after_release",
     }
 
 
@@ -144,11 +148,11 @@ def test_every_check_of_the_module_is_loaded(loaded: dg.Definitions):
     searched for more, and a check nobody runs fails nobody."""
     written = {
         key
-        for value in vars(checks).values()
+        for value in (*vars(checks).values(), *vars(model_checks).values())
         if isinstance(value, dg.AssetChecksDefinition)
         for key in value.check_keys
     }
-    assert len(written) == 4
+    assert len(written) == 7
     assert written <= set(loaded.resolve_asset_graph().asset_check_keys)
 
 
@@ -166,8 +170,8 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
         ("daily_update", {*list(GROUPS)[:5], *STATS}),
         ("weekly_enrichment", set(GROUPS) - BULK - FEED),
         ("refresh", {"tmdb_details", "omdb_ratings", "frozen_flags"}),
-        ("train_model", {"features", "trained_model", "back_test", "forecasts"}),
-        ("model", {"features", "trained_model", "back_test", "forecasts"}),
+        ("train_model", MODELLING),
+        ("model", MODELLING),
         ("whole_graph", set(GROUPS) - BULK - FEED),
         ("bulk_files", BULK),
         ("change_feed", FEED),

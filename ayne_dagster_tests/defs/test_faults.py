@@ -103,7 +103,7 @@ def test_a_refused_tmdb_key_fails_the_run_in_words_and_loses_nothing(world: Worl
     assert "TMDB__API_KEY" in run.failure_words()
     assert "frozen_flags" not in run.materialized
     assert world.contents() == before
-    events = "\n".join(repr(event) for event in run.result.all_events)
+    events = "\n".join(repr(event) for event in run.events)
     for key in (WRONG_TMDB_KEY, PLANTED_OMDB_KEY, PLANTED_TMDB_KEY):
         assert key not in events
 

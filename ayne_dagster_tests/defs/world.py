@@ -3,9 +3,10 @@
 Lives here: running jobs and reading what they left. Not here: what is expected (`test_*.py`).
 """
 
+import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import IO, Any
 import dagster as dg
 import duckdb
 import pytest
+from dagster._serdes import deserialize_value, serialize_value
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -36,23 +38,46 @@ PLANTED_OMDB_KEY = "p1an7ed0"
 
 @dataclass
 class Run:
-    """What a run did."""
+    """What a run did: its events."""
 
-    result: dg.ExecuteInProcessResult
+    success: bool
+    events: Sequence[dg.DagsterEvent]
+
+    @classmethod
+    def of(cls, result: dg.ExecuteInProcessResult) -> "Run":
+        return cls(result.success, result.all_events)
+
+    def kept_in(self, file: Path) -> "Run":
+        """The same run, written to a file for other processes."""
+        file.write_text(
+            json.dumps([self.success, *(serialize_value(event) for event in self.events)])
+        )
+        return self
+
+    @classmethod
+    def read(cls, file: Path) -> "Run":
+        success, *events = json.loads(file.read_text())
+        return cls(success, [deserialize_value(event, dg.DagsterEvent) for event in events])
 
     @property
-    def success(self) -> bool:
-        return self.result.success
+    def materializations(self) -> list[dg.AssetMaterialization]:
+        return [
+            event.step_materialization_data.materialization
+            for event in self.events
+            if event.is_step_materialization
+        ]
 
     @property
     def materialized(self) -> set[str]:
-        events = self.result.get_asset_materialization_events()
-        return {event.asset_key.to_user_string() for event in events if event.asset_key}
+        return {one.asset_key.to_user_string() for one in self.materializations}
+
+    def materializations_of(self, asset: str) -> list[dg.AssetMaterialization]:
+        return [one for one in self.materializations if one.asset_key == dg.AssetKey(asset)]
 
     def figures(self, asset: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for event in self.result.asset_materializations_for_node(asset):
-            found.update({name: value.value for name, value in event.metadata.items()})
+        for one in self.materializations_of(asset):
+            found.update({name: value.value for name, value in one.metadata.items()})
         return found
 
     def changed_rows(self) -> dict[str, int]:
@@ -62,10 +87,15 @@ class Run:
             for asset in self.materialized - {MEASURED}
         }
 
+    @property
+    def checks(self) -> list[dg.AssetCheckEvaluation]:
+        data = [event.event_specific_data for event in self.events]
+        return [one for one in data if isinstance(one, dg.AssetCheckEvaluation)]
+
     def check(self, asset: str, name: str) -> dg.AssetCheckEvaluation:
         (found,) = [
             one
-            for one in self.result.get_asset_check_evaluations()
+            for one in self.checks
             if (one.asset_key.to_user_string(), one.check_name) == (asset, name)
         ]
         return found
@@ -73,13 +103,13 @@ class Run:
     def failed_checks(self) -> set[str]:
         return {
             f"{one.asset_key.to_user_string()}.{one.check_name}"
-            for one in self.result.get_asset_check_evaluations()
+            for one in self.checks
             if not one.passed
         }
 
     def failure_words(self) -> str:
         words = []
-        for event in self.result.all_events:
+        for event in self.events:
             if event.is_step_failure:
                 data = event.step_failure_data
                 words.append(str(data.user_failure_data and data.user_failure_data.description))
@@ -177,7 +207,7 @@ class World:
                     raise_on_error=False,
                 )
             )
-        return Run(result)
+        return Run.of(result)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
