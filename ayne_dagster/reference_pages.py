@@ -163,8 +163,13 @@ def commands_page() -> str:
         "## ayne",
         *_help(ayne),
     ]
-    for name in ayne.list_commands(click.Context(ayne)):
+    context = click.Context(ayne)
+    for name in ayne.list_commands(context):
         lines += ["", f"## ayne {name}", *_help(ayne, name)]
+        command = ayne.get_command(context, name)
+        if isinstance(command, click.Group):
+            for part in command.list_commands(context):
+                lines += ["", f"### ayne {name} {part}", *_help(ayne, name, part)]
     return "\n".join(lines) + "\n"
 
 

@@ -100,6 +100,14 @@ def predictions() -> pd.DataFrame:
     )
 
 
+def forecasts() -> pd.DataFrame:
+    return predictions().assign(
+        release_date=pd.Timestamp(2027, 6, 4),
+        budget_usd=RNG.choice([np.nan, 2e7], COUNT),
+        is_outcome_known=False,
+    )
+
+
 def scores() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -169,7 +177,8 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("features", plot_features, features),
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
-    ("forecasts", plot_forecasts, predictions),
+    ("forecasts", plot_forecasts, forecasts),
+    ("outcomes", plot_forecasts, lambda: forecasts().assign(is_outcome_known=True)),
     ("final sets", lambda f: plot_final_sets({"train": f["year"], "test": f["year"]}), years),
     ("tmdb_ids", plot_tmdb_ids, exported_bands),
     ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
