@@ -153,16 +153,7 @@ def commands_page() -> str:
     """`docs/commands.md`: what `ayne --help` and the help of each command say."""
     from ayne_dagster.cli.main import ayne
 
-    lines = [
-        "# Commands",
-        "",
-        _GENERATED,
-        "",
-        _ABOUT_COMMANDS,
-        "",
-        "## ayne",
-        *_help(ayne),
-    ]
+    lines = ["# Commands", "", _GENERATED, "", _ABOUT_COMMANDS, "", "## ayne", *_help(ayne)]
     context = click.Context(ayne)
     for name in ayne.list_commands(context):
         lines += ["", f"## ayne {name}", *_help(ayne, name)]

@@ -273,13 +273,23 @@ FORECASTS = TableContract(
             T.VARCHAR_LIST,
             "The three groups of inputs that move the forecast most, each with the factor by which "
             "it does, beside a typical training film.",
+            nullable=False,
+            default=(),
         ),
         Column(
             "comparables",
             T.VARCHAR_LIST,
             "The five earlier films most like it, with year and worldwide gross.",
+            nullable=False,
+            default=(),
         ),
-        Column("comparable_ids", T.BIGINT_LIST, "Their TMDB ids, same order."),
+        Column(
+            "comparable_ids",
+            T.BIGINT_LIST,
+            "Their TMDB ids, same order.",
+            nullable=False,
+            default=(),
+        ),
         Column("model_uri", T.VARCHAR, "Address of the champion that said so.", nullable=False),
     ),
 )
