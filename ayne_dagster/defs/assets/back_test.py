@@ -119,7 +119,7 @@ def back_test(
         metadata={
             "films": len(frame),
             "years scored": len(scored),
-            "years unchanged": sum(not is_new for _, is_new in found),
+            "years unchanged": sum(not (is_new or rows.empty) for rows, is_new in found),
             "population": POPULATION,
             **_tables(pooled, estimates, seed),
             **{name: inline_image(picture, name) for name, picture in pictures.items()},
