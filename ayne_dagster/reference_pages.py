@@ -153,18 +153,14 @@ def commands_page() -> str:
     """`docs/commands.md`: what `ayne --help` and the help of each command say."""
     from ayne_dagster.cli.main import ayne
 
-    lines = [
-        "# Commands",
-        "",
-        _GENERATED,
-        "",
-        _ABOUT_COMMANDS,
-        "",
-        "## ayne",
-        *_help(ayne),
-    ]
-    for name in ayne.list_commands(click.Context(ayne)):
+    lines = ["# Commands", "", _GENERATED, "", _ABOUT_COMMANDS, "", "## ayne", *_help(ayne)]
+    context = click.Context(ayne)
+    for name in ayne.list_commands(context):
         lines += ["", f"## ayne {name}", *_help(ayne, name)]
+        command = ayne.get_command(context, name)
+        if isinstance(command, click.Group):
+            for part in command.list_commands(context):
+                lines += ["", f"### ayne {name} {part}", *_help(ayne, name, part)]
     return "\n".join(lines) + "\n"
 
 

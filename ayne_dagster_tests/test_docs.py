@@ -83,6 +83,11 @@ def wrong_command(words: list[str]) -> str | None:
     command = ayne.get_command(context, name)
     if command is None:
         return f"there is no command {name!r}"
+    if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+        part = command.get_command(context, words[1])
+        if part is None:
+            return f"{name} has no command {words[1]!r}"
+        command = part
     known = {option for parameter in command.params for option in parameter.opts}
     unknown = {word.partition("=")[0] for word in words if word.startswith("-")} - known
     return (
@@ -184,13 +189,20 @@ def test_what_is_wrong_would_be_noticed(tmp_path: Path):
     """The counter-check: a page full of mistakes."""
     page = tmp_path / "page.md"
     page.write_text(
-        "# Page\n[a](gone.md) [b](#page) [c](#nowhere) `ayne vanish` `ayne demo --slowly`\n"
+        "# Page\n[a](gone.md) [b](#page) [c](#nowhere) `ayne vanish` `ayne demo --slowly` "
+        "`ayne model sing` `ayne model list --loud`\n"
         "```\nuv run ayne export forecasts --to x.csv   # fine\n```\n",
         encoding="utf-8",
     )
     assert broken_links(page) == ["gone.md", "#nowhere"]
     wrong = [wrong_command(words) for words in commands_said(page)]
-    assert wrong == ["there is no command 'vanish'", "demo has no ['--slowly']", None]
+    assert wrong == [
+        "there is no command 'vanish'",
+        "demo has no ['--slowly']",
+        "model has no command 'sing'",
+        "model has no ['--loud']",
+        None,
+    ]
     assert SETTING.findall("`TMDB__APIKEY` and DAGSTER_HOME") == ["TMDB__APIKEY"]
 
 

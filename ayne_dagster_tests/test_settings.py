@@ -341,8 +341,8 @@ def test_staging_never_writes_where_production_writes(tmp_path: Path, monkeypatc
     def places(environment: str) -> set[object]:
         monkeypatch.setenv("ENVIRONMENT", environment)
         s = load_settings(dotenv=tmp_path / "none")
-        return {s.database.path, s.database.mirror_folder, s.tracking_uri,
-                s.experiments.artifact_folder}  # fmt: skip
+        return {s.database.path, s.database.mirror_folder, s.database.processed_folder,
+                s.tracking_uri, s.experiments.artifact_folder}  # fmt: skip
 
     assert not places("staging") & places("production")
 

@@ -74,9 +74,25 @@ def open_collection(database: Path | None = None) -> Collection:
 
     settings = load_settings()
     if database is not None:
-        changed = settings.database.model_copy(update={"path": database.resolve()})
-        settings = settings.model_copy(update={"database": changed})
+        settings = _at(settings, database.resolve())
     resources = build_resources(settings)
     now = resources["services"].now()
     years = release_year_keys(settings.first_release_year, now.date())
     return Collection(settings, resources, now, years)
+
+
+def _at(settings: "Settings", database: Path) -> "Settings":
+    """The settings with another database, its mirror and the models that lie beside it."""
+    folder = database.parent
+    mirror = folder / "intermediate"
+    kept: dict[str, Any] = {"path": database, "mirror_folder": mirror}
+    if not mirror.is_dir():
+        kept["is_mirrored"] = False
+    changed: dict[str, Any] = {"database": settings.database.model_copy(update=kept)}
+    if (folder / "mlflow").is_dir():
+        models = {
+            "tracking_uri": f"sqlite:///{(folder / 'mlflow' / 'mlflow.db').as_posix()}",
+            "artifact_folder": folder / "mlflow" / "artifacts",
+        }
+        changed["experiments"] = settings.experiments.model_copy(update=models)
+    return settings.model_copy(update=changed)

@@ -214,7 +214,7 @@ def _show(report: dict[str, Any]) -> None:
     screen.print()
     screen.print(
         table(
-            "Top forecasts of films without an outcome",
+            "Top forecasts of films whose outcome is not in yet",
             ["film", "opens", "budget", "forecast", "80 % from", "to"],
             [[f["title"] or f"TMDB {f['tmdb_id']}", str(f["release_date"]),
               dollars(f["budget_usd"]), dollars(f["predicted_revenue_usd"]),

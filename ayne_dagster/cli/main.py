@@ -23,6 +23,8 @@ _COMMANDS = {
     "replay": "ayne_dagster.cli.replay",
     "status": "ayne_dagster.cli.status",
     "runs": "ayne_dagster.cli.runs",
+    "predict": "ayne_dagster.cli.predict",
+    "model": "ayne_dagster.cli.model",
     "export": "ayne_dagster.cli.export",
     "settings": "ayne_dagster.cli.settings",
 }

@@ -4,8 +4,10 @@ Lives here: candidate and champion brought together, what came of it in words. N
 (`domain/promotion.py`) and the registry (`storage/model_registry.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -127,3 +129,46 @@ def _stays(version: RegisteredVersion, champion: RegisteredVersion) -> str:
         f"version {champion.version} stays champion before version {version.version}: chosen by "
         f"hand ({champion.reason}), until another model is trained"
     )
+
+
+def promote_by_hand(
+    registry: ModelRegistry,
+    version: RegisteredVersion,
+    decision: Decision,
+    *,
+    reason: str | None,
+    now: datetime,
+) -> RegisteredVersion:
+    """Make a version the champion because somebody says so.
+
+    Args:
+        registry: Where champions are.
+        version: The version.
+        decision: What the rule says of it. Against the rule it is a choice by force, which holds
+            until another model of the year is trained.
+        reason: What the person says, if anything.
+        now: Time of the choice, UTC.
+
+    Returns:
+        The version as champion, with the reason.
+    """
+    how = "by hand" if decision.is_promoted else "by force, against the rule"
+    words = f"version {version.version} was made champion {how}: {decision.reason}"
+    if reason:
+        words += f"; said: {reason}"
+    return registry.record(
+        version,
+        decision=PROMOTED if decision.is_promoted else FORCED,
+        reason=words,
+        now=now,
+    )
+
+
+def champion_row(row: Mapping[str, Any], champion: RegisteredVersion) -> dict[str, Any]:
+    """The row of `trained_model` of a year, with another champion."""
+    return {
+        **row,
+        "champion_uri": champion.model_uri,
+        "is_champion": row["model_uri"] == champion.model_uri,
+        "promotion_reason": champion.reason,
+    }

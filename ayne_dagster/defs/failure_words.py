@@ -23,6 +23,14 @@ EXPECTED_ERRORS = frozenset(
         "ClockUnreachable",
         "LedgerUnusable",
         "RunFailed",
+        "NoModelYet",
+        "FilmNotStored",
+        "ModelNotFoundError",
+        "OutdatedModelError",
+        "UntrustedModelError",
+        "VersionNotFoundError",
+        "PromotionRefused",
+        "NothingToCompare",
     }
 )
 """Errors whose message alone tells what to do. Everything else is a bug and shows its traceback."""

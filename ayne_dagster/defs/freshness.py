@@ -14,6 +14,7 @@ from ayne_dagster.domain.tables import (
     COLLECTION_STATS,
     DISCOVERED_MOVIES,
     FEATURES,
+    FINAL_SETS,
     FORECASTS,
     FROZEN_FLAGS,
     MOVIE_LISTS,
@@ -42,6 +43,7 @@ WARN_AND_FAIL_AFTER = {
     TRAINED_MODEL.name: _WEEKLY,
     BACK_TEST.name: _WEEKLY,
     FORECASTS.name: _WEEKLY,
+    FINAL_SETS.name: _WEEKLY,
 }
 """Since the last materialization of any partition. The whole files (`tmdb_ids`, `imdb_ratings`)
 are switched off by default and have no window: they would always be late."""

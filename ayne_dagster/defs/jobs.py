@@ -13,6 +13,7 @@ from ayne_dagster.domain.tables import (
     COLLECTION_STATS,
     DISCOVERED_MOVIES,
     FEATURES,
+    FINAL_SETS,
     FORECASTS,
     FROZEN_FLAGS,
     IMDB_RATINGS,
@@ -26,7 +27,13 @@ from ayne_dagster.domain.tables import (
 _LOOKING = (MOVIE_LISTS.name, DISCOVERED_MOVIES.name)
 _REFRESHING = (TMDB_DETAILS.name, OMDB_RATINGS.name, FROZEN_FLAGS.name)
 _COLLECTING = (*_LOOKING, *_REFRESHING)
-_MODELLING = (FEATURES.name, TRAINED_MODEL.name, BACK_TEST.name, FORECASTS.name)
+_MODELLING = (
+    FEATURES.name,
+    TRAINED_MODEL.name,
+    BACK_TEST.name,
+    FORECASTS.name,
+    FINAL_SETS.name,
+)
 _MEASURING = (COLLECTION_STATS.name,)
 _BULK = (TMDB_IDS.name, IMDB_RATINGS.name)
 

@@ -182,6 +182,9 @@ class DatabaseSettings(Section):
     mirror_folder: Path = Field(
         default=Path("data/intermediate"), description="Root of the mirror."
     )
+    processed_folder: Path = Field(
+        default=Path("data/processed"), description="Folder of the final sets for notebooks."
+    )
 
 
 class ArchiveSettings(Section):
@@ -228,6 +231,12 @@ class ModelSettings(Section):
     seed: int = Field(default=42, ge=0, description="Seed of everything random in training.")
     minimum_films: int = Field(
         default=50, ge=20, description="Fewer labelled films train no model."
+    )
+    first_test_year: OptionalCount = Field(
+        default=None,
+        ge=1900,
+        description="First release year of the test films in the final sets; empty: the newest "
+        "year with `MINIMUM_FILMS` labelled films.",
     )
 
 

@@ -169,7 +169,7 @@ class MovieQueries:
     def top_forecasts(self, years: Sequence[str], limit: int) -> list[dict[str, Any]]:
         """The highest forecasts of films without an outcome yet."""
         return self._rows(
-            "SELECT * FROM {forecasts} WHERE revenue_usd IS NULL AND "
+            "SELECT * FROM {forecasts} WHERE NOT is_outcome_known AND "
             "release_year IN (SELECT unnest($years)) "
             "ORDER BY predicted_revenue_usd DESC, tmdb_id LIMIT $most",
             {"years": list(years), "most": limit},

@@ -13,6 +13,7 @@ from PIL import Image
 from ayne_dagster.charts.collection_stats import GROWTH, plot_growth, plot_work
 from ayne_dagster.charts.discovered_movies import plot_discovered_movies
 from ayne_dagster.charts.features import plot_features, rank_correlations
+from ayne_dagster.charts.final_sets import plot_final_sets
 from ayne_dagster.charts.forecasts import plot_forecasts
 from ayne_dagster.charts.frozen_flags import (
     FRESHNESS,
@@ -99,6 +100,14 @@ def predictions() -> pd.DataFrame:
     )
 
 
+def forecasts() -> pd.DataFrame:
+    return predictions().assign(
+        release_date=pd.Timestamp(2027, 6, 4),
+        budget_usd=RNG.choice([np.nan, 2e7], COUNT),
+        is_outcome_known=False,
+    )
+
+
 def scores() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -149,6 +158,10 @@ def measurements() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def years() -> pd.DataFrame:
+    return pd.DataFrame({"year": RNG.integers(1990, 2020, COUNT).astype(str)})
+
+
 def years_by_freshness() -> pd.DataFrame:
     counts = pd.DataFrame(RNG.integers(0, 90, (COUNT, len(FRESHNESS))), columns=list(FRESHNESS))
     years = [str(1960 + number) for number in range(COUNT)]
@@ -164,7 +177,9 @@ PLOTS: list[tuple[str, Callable[[pd.DataFrame], bytes], Callable[[], pd.DataFram
     ("features", plot_features, features),
     ("predictions", lambda frame: plot_predictions(frame, 2010), predictions),
     ("scores", plot_scores_by_year, scores),
-    ("forecasts", plot_forecasts, predictions),
+    ("forecasts", plot_forecasts, forecasts),
+    ("outcomes", plot_forecasts, lambda: forecasts().assign(is_outcome_known=True)),
+    ("final sets", lambda f: plot_final_sets({"train": f["year"], "test": f["year"]}), years),
     ("tmdb_ids", plot_tmdb_ids, exported_bands),
     ("imdb_ratings", plot_imdb_ratings, imdb_ratings),
     ("tmdb_changes", plot_tmdb_changes, changed_days),

@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from ayne_dagster.cli.main import ayne
 from ayne_dagster.domain.frame_check import empty_frame
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FROZEN_FLAGS
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.warehouse import Warehouse
+from ayne_dagster_tests.cli.modelled_films import make_modelled_films
 from ayne_dagster_tests.conftest import PROJECT
 
 AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -72,3 +74,23 @@ def installed(tmp_path: Path) -> Path:
                     ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
     shutil.copy(PROJECT / "pyproject.toml", root)
     return root
+
+
+@pytest.fixture(scope="session")
+def modelled_folder(empty_mlflow_store: Path, for_all_workers: Path) -> Path:
+    """Invented films with features and two models of 2011; nobody may change it."""
+    folder = for_all_workers / "modelled"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            made = folder.with_name("modelled_in_the_making")
+            made.mkdir()
+            make_modelled_films(made, empty_mlflow_store)
+            made.rename(folder)
+    return folder
+
+
+@pytest.fixture
+def modelled(modelled_folder: Path, project: Path) -> Path:
+    """The same as the project's own data: a copy that a test may change."""
+    shutil.copytree(modelled_folder, project / "data")
+    return project / "data"

@@ -83,6 +83,8 @@ def test_years_the_platform_does_not_keep_are_named(invoke: Invoke, years: tuple
 def test_every_expected_error_exists_under_its_name():
     """The list goes by name; a renamed error would show its traceback to people."""
     import ayne_dagster.cli.errors
+    import ayne_dagster.cli.model
+    import ayne_dagster.cli.predict
     import ayne_dagster.defs.services
     import ayne_dagster.domain.frame_check
     import ayne_dagster.domain.release_years
@@ -92,6 +94,7 @@ def test_every_expected_error_exists_under_its_name():
     import ayne_dagster.sources.request_budget
     import ayne_dagster.sources.sqlite_budget
     import ayne_dagster.storage.duckdb_io_manager
+    import ayne_dagster.storage.model_registry
     import ayne_dagster.storage.table_writes
     import ayne_dagster.storage.warehouse
 

@@ -32,6 +32,7 @@ GROUPS = {
     "trained_model": "modelling",
     "back_test": "modelling",
     "forecasts": "modelling",
+    "final_sets": "modelling",
     "tmdb_ids": "discovery",
     "imdb_ratings": "collection",
     "collection_stats": "freshness",
@@ -40,6 +41,7 @@ GROUPS = {
 BULK = {"tmdb_ids", "imdb_ratings"}
 FEED = {"tmdb_changes"}
 STATS = {"collection_stats"}
+MODELLING = {"features", "trained_model", "back_test", "forecasts", "final_sets"}
 READS = {
     "movie_lists": set(),
     "discovered_movies": {"movie_lists"},
@@ -50,6 +52,7 @@ READS = {
     "trained_model": {"features"},
     "back_test": {"trained_model", "features"},
     "forecasts": {"trained_model", "features"},
+    "final_sets": {"features"},
     "tmdb_ids": set(),
     "imdb_ratings": {"tmdb_details"},
     "collection_stats": {"frozen_flags"},
@@ -167,8 +170,8 @@ def test_every_check_says_what_it_checks(loaded: dg.Definitions):
         ("daily_update", {*list(GROUPS)[:5], *STATS}),
         ("weekly_enrichment", set(GROUPS) - BULK - FEED),
         ("refresh", {"tmdb_details", "omdb_ratings", "frozen_flags"}),
-        ("train_model", {"features", "trained_model", "back_test", "forecasts"}),
-        ("model", {"features", "trained_model", "back_test", "forecasts"}),
+        ("train_model", MODELLING),
+        ("model", MODELLING),
         ("whole_graph", set(GROUPS) - BULK - FEED),
         ("bulk_files", BULK),
         ("change_feed", FEED),

@@ -101,6 +101,26 @@ def test_every_film_with_an_outcome_and_a_model_is_back_tested(first_run: Popula
         assert figures[name].startswith(f"![{name}](data:image/png")
 
 
+def test_years_that_are_what_they_were_are_not_scored_again(
+    second_run: tuple[World, World, Run, int],
+):
+    """A score costs a model of its own, the leak marker's."""
+    figures = second_run[2].figures("back_test")
+    assert figures["years scored"] == figures["years unchanged"] > 0
+    assert figures["films, all years"] > 0
+
+
+def test_the_final_sets_hold_every_film_with_an_outcome_once(first_run: Populated):
+    world, run = first_run
+    folder = world.folder / "processed"
+    for side in ("X", "y"):
+        files = [str(folder / f"{side}_{part}.parquet") for part in ("train", "test")]
+        found = world.rows("SELECT count(*), count(DISTINCT tmdb_id) FROM read_parquet(?)", files)
+        labelled = world.value("SELECT count(*) FROM features WHERE is_labelled")
+        assert found == [(labelled, labelled)]
+    assert (folder / "DATA_CARD.md").read_text() == run.figures("final_sets")["data card"]
+
+
 def test_every_check_ran_and_none_that_blocks_failed(first_run: Populated):
     _, run = first_run
     evaluated = run.checks

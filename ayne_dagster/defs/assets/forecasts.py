@@ -8,9 +8,13 @@ import pandas as pd
 from ayne_dagster.charts.forecasts import plot_forecasts
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
+from ayne_dagster.defs.partitions import year_and_all_before
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts
+from ayne_dagster.domain.forecasting import forecast_rows
 from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
+from ayne_dagster.domain.year_model import training_films
+from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
 
 
@@ -19,27 +23,34 @@ from ayne_dagster.storage.experiment_log import ExperimentLog
         FORECASTS,
         group="modelling",
         kinds={"scikitlearn", "duckdb"},
-        description="Worldwide revenue of every film of the year by the year's model, with an "
-        "80 % interval; films not released yet included. The outcome stands beside it where known.",
+        description="Worldwide revenue of the films of the year by the year's champion: point, 80 "
+        "% interval, the three groups of inputs that drive it, and the earlier films most like it. "
+        "Films not released yet are included; films whose outcome is in are marked, for them the "
+        "outcome stands beside what the champion says.",
     ),
     ins={
         "models": dg.AssetIn(TRAINED_MODEL.name),
-        "year_features": dg.AssetIn(FEATURES.name),
+        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
     },
 )
 def forecasts(
     context: dg.AssetExecutionContext,
     models: pd.DataFrame,
-    year_features: pd.DataFrame,
+    features_until: pd.DataFrame,
     experiments: dg.ResourceParam[ExperimentLog],
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Predict every film of the run's years that has a model."""
+    """Predict every film of the run's years that has a champion, and say why."""
     frames = []
     champions = models[models["champion_uri"].notna()]
-    for year, model_uri in zip(champions["release_year"], champions["champion_uri"], strict=True):
-        films = year_features[year_features["release_year"] == year]
-        predicted = experiments.load_model(model_uri).predict(films)
-        frames.append(films.merge(predicted, on="tmdb_id").assign(model_uri=model_uri))
+    with stage("forecast", len(champions), "years") as advance:
+        for year, model_uri in zip(
+            champions["release_year"], champions["champion_uri"], strict=True
+        ):
+            films = features_until[features_until["release_year"] == year]
+            train = training_films(features_until, int(year))
+            model = experiments.load_model(model_uri)
+            frames.append(forecast_rows(model.predict, films, train, model_uri))
+            advance(1)
     columns = FORECASTS.column_names
     frame = (
         pd.concat(frames, ignore_index=True)[columns]
@@ -47,12 +58,18 @@ def forecasts(
         else pd.DataFrame(columns=columns, dtype=object)
     )
     add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
+    is_open = ~frame["is_outcome_known"].astype(bool)
     return dg.MaterializeResult(
         value=frame,
         metadata={
             "films": len(frame),
+            "films without an outcome": int(is_open.sum()),
             "years without a model": len(models) - len(champions),
             "highest forecasts": inline_image(plot_forecasts(frame), "highest forecasts"),
-            "preview": preview(frame),
+            "preview": preview(_highest_first(frame[is_open])),
         },
     )
+
+
+def _highest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("predicted_revenue_usd", ascending=False, kind="stable")

@@ -26,7 +26,7 @@ from ayne_dagster.domain.tables.fetched import (
     OMDB_RATINGS,
     TMDB_DETAILS,
 )
-from ayne_dagster.domain.tables.modelling import BACK_TEST
+from ayne_dagster.domain.tables.modelling import BACK_TEST, FINAL_SETS
 from ayne_dagster.domain.tables.operations import (
     DISCOVERY_WALKS,
     LIST_READINGS,
@@ -45,6 +45,7 @@ ASSET_TABLES: tuple[TableContract, ...] = (
     TRAINED_MODEL,
     BACK_TEST,
     FORECASTS,
+    FINAL_SETS,
     TMDB_IDS,
     IMDB_RATINGS,
     TMDB_CHANGES,
@@ -78,6 +79,7 @@ __all__ = [
     "DISCOVERED_MOVIES",
     "DISCOVERY_WALKS",
     "FEATURES",
+    "FINAL_SETS",
     "FORECASTS",
     "FROZEN_FLAGS",
     "IMDB_RATINGS",

@@ -263,7 +263,37 @@ FORECASTS = TableContract(
         ),
         Column("lower_usd", T.DOUBLE, "Lower end of the 80 % interval.", nullable=False, minimum=0),
         Column("upper_usd", T.DOUBLE, "Upper end of the 80 % interval.", nullable=False, minimum=0),
-        Column("revenue_usd", T.DOUBLE, "Outcome where known, US dollars.", minimum=0),
-        Column("model_uri", T.VARCHAR, "Address of the model that said so.", nullable=False),
+        Column(
+            "is_outcome_known",
+            T.BOOLEAN,
+            "Whether the outcome is in: then this says what the champion had said, and the film is "
+            "no forecast any more.",
+            nullable=False,
+            default=False,
+        ),
+        Column("revenue_usd", T.DOUBLE, "Gross so far where known, US dollars.", minimum=0),
+        Column(
+            "drivers",
+            T.VARCHAR_LIST,
+            "The three groups of inputs that move the forecast most, each with the factor by which "
+            "it does, beside a typical training film.",
+            nullable=False,
+            default=(),
+        ),
+        Column(
+            "comparables",
+            T.VARCHAR_LIST,
+            "The five earlier films most like it, with year and worldwide gross.",
+            nullable=False,
+            default=(),
+        ),
+        Column(
+            "comparable_ids",
+            T.BIGINT_LIST,
+            "Their TMDB ids, same order.",
+            nullable=False,
+            default=(),
+        ),
+        Column("model_uri", T.VARCHAR, "Address of the champion that said so.", nullable=False),
     ),
 )

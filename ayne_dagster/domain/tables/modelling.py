@@ -76,3 +76,29 @@ BACK_TEST = TableContract(
         Column("model_uri", T.VARCHAR, "Address of the model in MLflow.", nullable=False),
     ),
 )
+
+FINAL_SET_NAMES = ("features_v1", "X_train", "X_test", "y_train", "y_test")
+
+FINAL_SETS = TableContract(
+    name="final_sets",
+    title="The files for notebooks: what each holds",
+    grain="one file",
+    key=("set_name",),
+    write_mode=WriteMode.REPLACE,
+    year_column=None,
+    columns=(
+        Column(
+            "set_name",
+            T.VARCHAR,
+            "Name of the file, without its ending.",
+            nullable=False,
+            one_of=FINAL_SET_NAMES,
+        ),
+        Column("rows", T.BIGINT, "Films in it.", nullable=False, minimum=0),
+        Column("columns", T.INTEGER, "Columns in it.", nullable=False, minimum=1),
+        Column("first_release_year", T.VARCHAR, "Earliest release year in it."),
+        Column("last_release_year", T.VARCHAR, "Latest release year in it."),
+        Column("sha256", T.VARCHAR, "Hash of the file's bytes.", nullable=False),
+        Column("written_at", T.TIMESTAMPTZ, "When.", nullable=False, is_bookkeeping=True),
+    ),
+)

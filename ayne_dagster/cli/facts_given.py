@@ -1,0 +1,131 @@
+"""What people say of a film on the command line, as facts the features are made of.
+
+Lives here: spellings of amounts and genres, names to ids, and remarks about what could not be
+found. Not here: the options themselves and the answer (`predict.py`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ayne_dagster.storage.name_queries import Named, NameQueries, Role
+
+_SIZES = {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9, "b": 1e9}
+
+
+class Dollars(click.ParamType):
+    """`200m`, `35.5m`, `1.2bn`, `200000000`, with or without a dollar sign."""
+
+    name = "amount"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The amount in US dollars."""
+        if isinstance(value, float):
+            return value
+        plain = str(value).strip().lower().replace(",", "").replace("_", "").lstrip("$")
+        matched = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(bn|[kmb]?)", plain)
+        if not matched:
+            self.fail(
+                f"{value!r} is no amount in US dollars; write 200000000, 200m or 1.2bn", param, ctx
+            )
+        amount = float(matched[1]) * _SIZES[matched[2]]
+        if amount <= 0:
+            self.fail("leave the option out where the budget is unknown", param, ctx)
+        return amount
+
+
+class Genres(click.ParamType):
+    """Names of TMDB's genres, separated by commas."""
+
+    name = "genres"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """The names as TMDB spells them."""
+        from ayne_dagster.domain.model_inputs import GENRES
+
+        if isinstance(value, list):
+            return value
+        known = {genre.lower(): genre for genre in GENRES}
+        asked = [part.strip() for part in str(value).split(",") if part.strip()]
+        wrong = [name for name in asked if name.lower() not in known]
+        if wrong or not asked:
+            self.fail(
+                f"there is no genre {', '.join(map(repr, wrong)) or repr(value)}; there are "
+                f"{', '.join(GENRES)}",
+                param,
+                ctx,
+            )
+        return list(dict.fromkeys(known[name.lower()] for name in asked))
+
+
+class Code(click.ParamType):
+    """A code of two letters."""
+
+    def __init__(self, name: str, example: str, *, is_upper: bool) -> None:
+        self.name, self.example, self.is_upper = name, example, is_upper
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The code as TMDB spells it."""
+        if not re.fullmatch(r"[A-Za-z]{2}", str(value)):
+            self.fail(
+                f"{value!r} is no code of two letters, {self.example} for example", param, ctx
+            )
+        return str(value).upper() if self.is_upper else str(value).lower()
+
+
+@dataclass
+class Given:
+    """Facts of a film, and what there is to say about them.
+
+    Attributes:
+        facts: Columns of `tmdb_details` with the values given.
+        remarks: Sentences for people: who was meant, who is not known.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def resolve_names(
+    names: Sequence[str], role: "Role", queries: "NameQueries"
+) -> tuple[list[int], list[str]]:
+    """The ids that stand behind names or numbers, and remarks where it is not plain.
+
+    A name nobody of the stored films has is a debut: the model takes it like somebody without a
+    track record, which is also what it would make of a slip of the pen, so it is said.
+    """
+    ids, remarks = [], []
+    for name in names:
+        found = queries.of_id(role, int(name)) if name.isdigit() else queries.of_name(role, name)
+        if found:
+            ids.append(found[0].id)
+            if len(found) > 1:
+                remarks.append(_several(name, role, found))
+        else:
+            remarks.append(_nobody(name, role, queries))
+            if name.isdigit():
+                ids.append(int(name))
+    return list(dict.fromkeys(ids)), remarks
+
+
+def _several(name: str, role: "Role", found: "Sequence[Named]") -> str:
+    others = ", ".join(str(one.id) for one in found[1:4])
+    films = "film" if found[0].films == 1 else "films"
+    return (
+        f"{role.name.lower()} {name!r}: {len(found)} are called so; taken for {found[0].id}, with "
+        f"{found[0].films} stored {films} (others: {others}; give the id to choose)"
+    )
+
+
+def _nobody(name: str, role: "Role", queries: "NameQueries") -> str:
+    like = [] if name.isdigit() else queries.like(role, name)
+    meant = f"; did you mean {' or '.join(map(repr, like))}?" if like else ""
+    return f"{role.name.lower()} {name!r} is in none of the stored films: taken as a debut{meant}"

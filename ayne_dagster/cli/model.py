@@ -1,0 +1,346 @@
+"""`ayne model`: the models of each release year, which is champion and why, two side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ayne_dagster.cli.collection import Collection, open_collection
+from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.options import YEARS, database_option, json_option, keys_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ayne_dagster.domain.promotion import Comparison, Decision
+    from ayne_dagster.storage.model_registry import ModelRegistry, RegisteredVersion
+
+_SCORES = ("train_films", "test_films", "rmsle", "rmsle_budget_rule", "share_within_factor_two",
+           "interval_coverage")  # fmt: skip
+
+_year_option = click.option(
+    "--year", type=click.IntRange(1888, 2200), required=True, help="Release year of the models."
+)
+
+
+@click.group("model")
+def command() -> None:
+    """See, make, compare and promote the models of box-office revenue.
+
+    Each release year has models of its own, numbered from 1, trained only on films released before
+    it. The newest is its `candidate`; forecasts come from its `champion`. A new model follows the
+    champion only if it is not worse on the same films.
+    """
+
+
+@command.command("list")
+@click.option(
+    "--year",
+    type=click.IntRange(1888, 2200),
+    help="All models of this release year. [default: candidate and champion of each]",
+)
+@database_option(must_exist=True)
+@json_option
+def list_models(year: int | None, database: Path | None, as_json: bool) -> None:
+    """Show the models of each release year with their scores.
+
+    Scores are those of the year's films with an outcome, as of the last training; a year to come
+    has none yet.
+
+    \b
+    Examples:
+      ayne model list
+      ayne model list --year 2025 --database data/demo/ayne.duckdb
+    """
+    registry = open_collection(database).resources["registry"]
+    found = []
+    if registry.log.store.exists:
+        found = registry.every_version() if year is None else registry.versions(year)
+    shown = [one for one in found if year is not None or one.aliases]
+    rows = [_described(registry, one) for one in shown]
+    if as_json:
+        print_json({"models": rows})
+    elif rows:
+        _show_models(rows)
+    else:
+        of_year = "" if year is None else f" of {year}"
+        click.echo(f"There is no model{of_year} yet. `ayne model train` makes one.")
+
+
+@command.command("train")
+@click.option("--years", type=YEARS, metavar="YEARS",
+              help="Release years, 2015-2026. [default: this year]")  # fmt: skip
+@json_option
+def train(years: tuple[int, int] | None, as_json: bool) -> None:
+    """Make features, models and forecasts of release years; no request is sent.
+
+    It runs the Dagster job `model` over these years and those between, so the run shows in the UI.
+    Where films and recipe are the same as before, the model stays as it is.
+
+    \b
+    Examples:
+      ayne model train
+      ayne model train --years 2015-2026
+    """
+    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
+    from ayne_dagster.settings import PROJECT_ROOT
+
+    collection = open_collection()
+    this_year = collection.now.year
+    keys = keys_of(years or (this_year, this_year), collection.years)
+    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    outcome = run_job("model", keys, is_quiet=as_json)
+    report = {
+        "run_id": outcome.run_id,
+        "seconds": outcome.seconds,
+        "models": _trained(collection, keys),
+        "failed_checks": outcome.failed_checks,
+    }
+    if as_json:
+        print_json(report)
+        return
+    console().print(
+        table(
+            f"Trained in {outcome.seconds:.1f} s",
+            ["year", "films", "RMSLE", "what came of it"],
+            [
+                [one["release_year"], one["train_films"], one["rmsle"],
+                 one["promotion_reason"] or one["reason"]]
+                for one in report["models"]
+            ],
+            whole=["year", "films", "RMSLE"],
+        )
+    )  # fmt: skip
+
+
+@command.command("promote")
+@click.argument("version")
+@_year_option
+@click.option("--force", is_flag=True, help="Even where the rule says it is worse.")
+@click.option("--reason", metavar="TEXT", help="Kept with the decision.")
+@database_option(must_exist=True)
+@json_option
+def promote(
+    version: str,
+    year: int,
+    force: bool,
+    reason: str | None,
+    database: Path | None,
+    as_json: bool,
+) -> None:
+    """Make VERSION (a number, or `candidate`) the champion of a release year.
+
+    It is compared with the champion by the same rule as a new model, and refused where it is worse.
+    With --force it becomes champion all the same, and stays until another model of the year is
+    trained. What was decided and why is kept in the registry and in the row of `trained_model`.
+
+    \b
+    Examples:
+      ayne model promote candidate --year 2026
+      ayne model promote 3 --year 2026 --force --reason "the newer data are wrong"
+    """
+    from ayne_dagster.defs.champions import judge, promote_by_hand
+
+    collection = open_collection(database)
+    registry = _registry(collection)
+    with registry.deciding(year):
+        chosen, champion = registry.find(year, version), registry.champion(year)
+        if chosen.is_champion:
+            _tell_promoted(chosen, None, as_json=as_json, is_news=False)
+            return
+        decision = judge(
+            registry,
+            champion,
+            registry.log.load_model(chosen.model_uri),
+            _features(collection, year),
+            year,
+            seed=collection.settings.model.seed,
+        )
+        if not decision.is_promoted and not force:
+            raise PromotionRefused(
+                f"version {chosen.version} of {year} does not become champion: {decision.reason}. "
+                "`--force` makes it champion all the same"
+            )
+        chosen = promote_by_hand(registry, chosen, decision, reason=reason, now=collection.now)
+        _write_champion(collection, chosen)
+    _tell_promoted(chosen, decision, as_json=as_json, is_news=True)
+
+
+@command.command("compare")
+@click.argument("first", default="candidate")
+@click.argument("second", default="champion")
+@_year_option
+@database_option(must_exist=True)
+@json_option
+def compare_models(
+    first: str, second: str, year: int, database: Path | None, as_json: bool
+) -> None:
+    """Compare two models of a release year, FIRST with SECOND, on the same films.
+
+    A model is a number, `candidate` or `champion`. The films are those of the year that have an
+    outcome, where there are at least 30; otherwise the films both were calibrated on, as trees
+    predicted them that had not seen them. The difference has a paired bootstrap 90 % interval.
+
+    \b
+    Examples:
+      ayne model compare --year 2025
+      ayne model compare 1 3 --year 2025
+    """
+    from ayne_dagster.domain.promotion import compare, shared_films
+
+    collection = open_collection(database)
+    registry = _registry(collection)
+    pair = [registry.find(year, one) for one in (first, second)]
+    models = [registry.log.load_model(one.model_uri) for one in pair]
+    shared = shared_films(models[0], models[1], _features(collection, year), year)
+    if not len(shared):
+        raise NothingToCompare(
+            f"versions {pair[0].version} and {pair[1].version} of {year} share no film that "
+            "neither was fitted on"
+        )
+    comparison = compare(shared, seed=collection.settings.model.seed)
+    if as_json:
+        print_json({
+            "year": year,
+            "first": _described(registry, pair[0]),
+            "second": _described(registry, pair[1]),
+            "comparison": {**asdict(comparison), "is_not_worse": comparison.is_not_worse},
+        })  # fmt: skip
+    else:
+        _show_comparison(pair, comparison)
+
+
+class PromotionRefused(RuntimeError):
+    """A worse model was to be made champion without force."""
+
+
+class NothingToCompare(RuntimeError):
+    """Two models share no film they could be compared by."""
+
+
+def _registry(collection: Collection) -> "ModelRegistry":
+    """The registry, where there is one: looking into it must not create its tables.
+
+    Raises:
+        VersionNotFoundError: No model was ever stored.
+    """
+    from ayne_dagster.storage.model_registry import VersionNotFoundError
+
+    registry = collection.resources["registry"]
+    if not registry.log.store.exists:
+        raise VersionNotFoundError("there is no model yet. `ayne model train` makes one")
+    return registry
+
+
+def _features(collection: Collection, year: int) -> "pd.DataFrame":
+    from ayne_dagster.storage.model_queries import ModelQueries
+
+    return ModelQueries(collection.warehouse).features_until(year, collection.years)
+
+
+def _trained(collection: Collection, keys: Sequence[str]) -> list[dict[str, Any]]:
+    return collection.resources["queries"].model_scores(keys)
+
+
+def _described(registry: "ModelRegistry", version: "RegisteredVersion") -> dict[str, Any]:
+    """A version with its scores, as plain values."""
+    scores = registry.scores(version)
+    counts = {name: int(scores[name]) for name in _SCORES[:2] if name in scores}
+    return {
+        **asdict(version),
+        "aliases": list(version.aliases),
+        **{name: scores.get(name) for name in _SCORES},
+        **counts,
+    }
+
+
+def _write_champion(collection: Collection, champion: "RegisteredVersion") -> None:
+    """Let `trained_model` name the new champion, from which the next forecasts come."""
+    import pandas as pd
+
+    from ayne_dagster.defs.champions import champion_row
+    from ayne_dagster.domain.tables import TRAINED_MODEL
+    from ayne_dagster.storage.duckdb_io_manager import write_batch
+    from ayne_dagster.storage.parquet_mirror import ParquetMirror
+
+    key = f"{champion.year:04d}"
+    stored = collection.resources["queries"].stored_rows(TRAINED_MODEL, [key]).get(key)
+    if stored is None:
+        return
+    database = collection.settings.database
+    mirror = ParquetMirror(collection.settings.resolve(database.mirror_folder))
+    frame = pd.DataFrame(
+        [champion_row(stored, champion)], columns=TRAINED_MODEL.column_names, dtype=object
+    )
+    write_batch(
+        collection.warehouse,
+        TRAINED_MODEL,
+        frame,
+        years=[key],
+        mirror=mirror if database.is_mirrored else None,
+        purpose="ayne model promote",
+    )
+
+
+def _tell_promoted(
+    chosen: "RegisteredVersion", decision: "Decision | None", *, as_json: bool, is_news: bool
+) -> None:
+    if as_json:
+        print_json({
+            "year": chosen.year,
+            "version": chosen.version,
+            "model_uri": chosen.model_uri,
+            "is_news": is_news,
+            "is_forced": decision is not None and not decision.is_promoted,
+            "reason": chosen.reason,
+        })  # fmt: skip
+        return
+    if not is_news:
+        click.echo(f"Version {chosen.version} is champion of {chosen.year} already.")
+        return
+    click.echo(f"{chosen.reason}.")
+    click.echo(f"`ayne model train --years {chosen.year}` makes the forecasts by it.")
+
+
+def _show_models(rows: Sequence[Mapping[str, Any]]) -> None:
+    console().print(
+        table(
+            "Models by release year",
+            ["year", "no", "is", "trained", "films", "scored", "RMSLE", "rule", "80 %"],
+            [
+                [str(one["year"]), one["version"], _standing(one),
+                 f"{one['registered_at']:%Y-%m-%d}", one["train_films"], one["test_films"],
+                 one["rmsle"], one["rmsle_budget_rule"], one["interval_coverage"]]
+                for one in rows
+            ],
+            caption="films: trained on; scored: films of the year with an outcome; RMSLE: error of "
+            "ln(1 + revenue), lower is better; rule: that of the budget rule; 80 %: share of "
+            "outcomes inside the interval",
+            whole=["year", "is", "trained", "RMSLE"],
+        )
+    )  # fmt: skip
+    for one in rows:
+        if "candidate" in one["aliases"] and "champion" not in one["aliases"]:
+            click.echo(f"{one['year']}: {one['reason']}")
+
+
+def _standing(version: Mapping[str, Any]) -> str:
+    """`champion`, `candidate` or nothing; the newest model of a year is mostly both."""
+    aliases = version["aliases"]
+    return next((name for name in ("champion", "candidate") if name in aliases), "-")
+
+
+def _show_comparison(pair: Sequence["RegisteredVersion"], comparison: "Comparison") -> None:
+    first, second = (one.version for one in pair)
+    difference = comparison.difference
+    click.echo(
+        f"On the same {comparison.films:,} {comparison.which}:\n"
+        f"  version {first}  RMSLE {comparison.candidate_rmsle:.3f}\n"
+        f"  version {second}  RMSLE {comparison.champion_rmsle:.3f}\n"
+        f"  difference of squared error {difference.value:+.3f}, 90 % between "
+        f"{difference.low:+.3f} and {difference.high:+.3f}"
+    )
+    verdict = "not worse than" if comparison.is_not_worse else "worse than"
+    click.echo(f"Version {first} is {verdict} version {second}, by the rule of promotion.")

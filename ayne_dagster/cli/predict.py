@@ -1,0 +1,271 @@
+"""`ayne predict`: what one film is expected to earn, how sure that is, and why."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ayne_dagster.cli.collection import Collection, open_collection
+from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.facts_given import Code, Dollars, Genres, Given, resolve_names
+from ayne_dagster.cli.options import TMDB_ID, database_option, json_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ayne_dagster.domain.forecasting import Forecast
+
+
+class NoModelYet(RuntimeError):
+    """There is no model that may forecast films of a year; the message says what makes one."""
+
+
+class FilmNotStored(LookupError):
+    """A film is asked about that has no details here."""
+
+
+_FACTS = ("budget", "runtime", "genres", "language", "country", "certification")
+_NAMES = ("director", "writer", "cast", "company", "collection")
+
+
+@click.command("predict")
+@click.argument("title", required=False)
+@click.option("--tmdb-id", type=TMDB_ID, help="A stored film, by TMDB's id; other options change "
+              "what is stored of it: what if it cost more?")  # fmt: skip
+@click.option("--release-date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="When it opens, 2027-06-18; needed unless --tmdb-id has one.")  # fmt: skip
+@click.option("--budget", type=Dollars(), help="US dollars: 200m, 35.5m, 1.2bn.")
+@click.option("--runtime", type=click.IntRange(1, 1000), metavar="MINUTES", help="Running time.")
+@click.option("--genres", type=Genres(), metavar="NAMES",
+              help="TMDB's genres, separated by commas: Action, Comedy.")  # fmt: skip
+@click.option("--director", multiple=True, metavar="NAME",
+              help="Name or TMDB id; several times for several, as the next.")  # fmt: skip
+@click.option("--writer", multiple=True, metavar="NAME", help="A writer.")
+@click.option("--cast", multiple=True, metavar="NAME", help="An actor; the first billed first.")
+@click.option("--company", multiple=True, metavar="NAME", help="A production company.")
+@click.option("--collection", metavar="NAME", help="The collection it is a part of.")
+@click.option("--language", type=Code("code", "en", is_upper=False),
+              help="Original language, ISO 639-1: en.")  # fmt: skip
+@click.option("--country", type=Code("code", "US", is_upper=True), multiple=True,
+              help="Producing country, ISO 3166-1: US; the main one first.")  # fmt: skip
+@click.option("--certification", metavar="TEXT", help="US certification: PG-13.")
+@database_option(must_exist=True)
+@json_option
+def command(
+    title: str | None,
+    tmdb_id: int | None,
+    release_date: datetime | None,
+    database: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Forecast the worldwide revenue of one film, planned or stored.
+
+    It comes from the champion of the film's release year, or of the nearest year before: a model
+    trained only on films released earlier. Beside it stand the 80 % interval, the three groups of
+    inputs that move it most (the factor against a typical film), and the earlier films most like
+    it. Names are looked up among the stored films; a name of none of them is taken as a debut.
+
+    \b
+    Examples:
+      ayne predict "The Long Night" --budget 60m --runtime 118 --genres Thriller,Crime \\
+          --release-date 2027-10-15 --director "Jane Example" --language en --country US
+      ayne predict --tmdb-id 603
+      ayne predict --tmdb-id 603 --budget 200m --database data/demo/ayne.duckdb
+    """
+    if title is None and tmdb_id is None:
+        raise click.UsageError('give a TITLE ("The Long Night") or --tmdb-id')
+    collection = open_collection(database)
+    given = _facts(collection, title, tmdb_id, release_date, options)
+    report = _report(collection, given, tmdb_id)
+    if as_json:
+        print_json(report)
+    else:
+        _show(report)
+
+
+def _facts(
+    collection: Collection,
+    title: str | None,
+    tmdb_id: int | None,
+    release_date: datetime | None,
+    options: dict[str, Any],
+) -> Given:
+    """What is stored of the film, with what was given over it.
+
+    Raises:
+        click.UsageError: There is no release date.
+    """
+    from ayne_dagster.storage.name_queries import NameQueries, Role
+
+    given = Given(_stored(collection, tmdb_id) if tmdb_id is not None else {})
+    names = NameQueries(collection.warehouse)
+    said: dict[str, Any] = {
+        "title": title,
+        "release_date": release_date.date() if release_date else None,
+        "budget_usd": options["budget"],
+        "runtime_minutes": options["runtime"],
+        "genres": options["genres"],
+        "original_language": options["language"],
+        "countries": list(options["country"]) or None,
+        "us_certification": options["certification"],
+    }
+    for name in _NAMES:
+        asked = options[name]
+        asked = [asked] if isinstance(asked, str) else list(asked or ())
+        if not asked:
+            continue
+        role = Role[name.upper()]
+        ids, remarks = resolve_names(asked, role, names)
+        given.remarks += remarks
+        if role is Role.COLLECTION:
+            said["collection_id"] = ids[0] if ids else None
+        else:
+            said[role.value[0]] = ids
+    given.facts |= {name: value for name, value in said.items() if value is not None}
+    if given.facts.get("release_date") is None:
+        raise click.UsageError(
+            "give --release-date 2027-06-18: the model of its year is asked, and what people and "
+            "companies had done by then"
+        )
+    missing = [name for name in _FACTS if not options[name]] if tmdb_id is None else []
+    if missing:
+        given.remarks.append(f"not given, so unknown to the model: {', '.join(missing)}")
+    return given
+
+
+def _stored(collection: Collection, tmdb_id: int) -> dict[str, Any]:
+    """What is stored of a film.
+
+    Raises:
+        FilmNotStored: It has no details here.
+    """
+    from ayne_dagster.storage.model_queries import ModelQueries
+
+    film = ModelQueries(collection.warehouse).film(tmdb_id)
+    if film is None:
+        raise FilmNotStored(
+            f"there are no details of film {tmdb_id}. `ayne due --explain {tmdb_id}` says whether "
+            f"it is known, `ayne refresh {tmdb_id}` fetches a known one"
+        )
+    return film
+
+
+def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[str, Any]:
+    """The forecast, as plain values: the document of `--json`."""
+    from ayne_dagster.domain.forecasting import forecast_films
+    from ayne_dagster.domain.intervals import COVERAGE
+    from ayne_dagster.domain.year_model import training_films
+    from ayne_dagster.storage.model_queries import ModelQueries
+
+    film = _features(collection, given)
+    year = int(film["release_year"].iloc[0])
+    queries = ModelQueries(collection.warehouse)
+    row = queries.champion_before(year)
+    if row is None:
+        raise NoModelYet(_no_model(year, queries.years_with_champion()))
+    model_year = int(row["release_year"])
+    if model_year != year:
+        given.remarks.append(f"{year} has no model; the champion of {model_year} says this")
+    train = training_films(queries.features_until(model_year, collection.years), model_year)
+    model = collection.resources["experiments"].load_model(row["champion_uri"])
+    (forecast,) = forecast_films(model.predict, film, train)
+    return {
+        "tmdb_id": tmdb_id,
+        "title": given.facts.get("title"),
+        "release_date": given.facts["release_date"],
+        "predicted_revenue_usd": forecast.predicted_revenue_usd,
+        "lower_usd": forecast.lower_usd,
+        "upper_usd": forecast.upper_usd,
+        "interval_coverage": COVERAGE,
+        **_reasons(forecast),
+        "model": {
+            "release_year": model_year,
+            "model_uri": row["champion_uri"],
+            "train_films": model.train_films,
+        },
+        "remarks": given.remarks,
+    }
+
+
+def _features(collection: Collection, given: Given) -> "pd.DataFrame":
+    """The film's row of features: the same code that the asset runs."""
+    from ayne_dagster.domain.features import build_features
+    from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
+    from ayne_dagster.domain.planned_film import planned_details
+    from ayne_dagster.storage.feature_queries import FeatureQueries
+
+    details = planned_details(given.facts, collection.now)
+    years = details["release_year"].tolist()
+    past_films = FeatureQueries(collection.warehouse).past_films(years)
+    past = KnownPast.of(FilmFacts.of(past_films, PAST_SOURCE_COLUMNS))
+    return build_features(details, years, past)
+
+
+def _no_model(year: int, years: list[int]) -> str:
+    if years:
+        return (
+            f"there is no model for films of {year}: the earliest is that of {years[0]}, which was "
+            f"trained on films of {year} and later. `ayne model train --years {year}` makes one, "
+            "if there are films before it"
+        )
+    return (
+        "there is no model yet. `ayne model train` makes one of what is stored; `ayne demo` makes "
+        "some of invented films, for --database data/demo/ayne.duckdb"
+    )
+
+
+def _reasons(forecast: "Forecast") -> dict[str, Any]:
+    return {
+        "drivers": [
+            {"group": one.group, "words": one.words, "factor": one.factor}
+            for one in forecast.drivers
+        ],
+        "comparables": [
+            {
+                "tmdb_id": one.tmdb_id,
+                "title": one.title,
+                "release_year": one.release_year,
+                "revenue_usd": one.revenue_usd,
+            }
+            for one in forecast.comparables
+        ],
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    from ayne_dagster.domain.amounts import dollars_in_words
+    from ayne_dagster.domain.drivers import Driver
+
+    low, point, high = (
+        dollars_in_words(report[name])
+        for name in ("lower_usd", "predicted_revenue_usd", "upper_usd")
+    )
+    model = report["model"]
+    click.secho(f"{report['title'] or 'untitled'}, opens {report['release_date']}", bold=True)
+    click.echo(f"  forecast       {point} worldwide")
+    click.echo(f"  80 % interval  {low} to {high}")
+    click.echo(
+        f"  model          champion of {model['release_year']}, trained on "
+        f"{model['train_films']:,} films released before"
+    )
+    click.echo("  moved most by, against a typical film")
+    for one in report["drivers"]:
+        click.echo(f"    {Driver(**one)}")
+    click.echo()
+    console().print(
+        table(
+            "Earlier films most like it",
+            ["film", "title", "year", "worldwide"],
+            [
+                [str(one["tmdb_id"]), one["title"], one["release_year"],
+                 dollars_in_words(one["revenue_usd"])]
+                for one in report["comparables"]
+            ],
+            whole=["film", "year"],
+            right=["worldwide"],
+        )
+    )  # fmt: skip
+    for remark in report["remarks"]:
+        click.secho(f"note: {remark}", fg="yellow")

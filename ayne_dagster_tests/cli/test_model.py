@@ -1,0 +1,139 @@
+"""`ayne model`: who is champion and why; a worse one takes force, and the reason is kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from ayne_dagster.cli.main import ayne
+from ayne_dagster.cli.model import NothingToCompare, PromotionRefused
+from ayne_dagster.storage.model_registry import FORCED, VersionNotFoundError
+from ayne_dagster_tests.cli.conftest import Invoke
+from ayne_dagster_tests.cli.modelled_films import BAD, GOOD, YEAR, registry_in
+
+OF_YEAR = ("--year", str(YEAR))
+
+
+def document(invoke: Invoke, *arguments: str) -> dict[str, Any]:
+    result = invoke("model", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def row_of_year(data: Path) -> dict[str, Any]:
+    with duckdb.connect(str(data / "ayne.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "SELECT model_uri, champion_uri, is_champion, promotion_reason FROM trained_model "
+            "WHERE release_year = ?", [str(YEAR)]
+        )  # fmt: skip
+        names = [column[0] for column in found.description or ()]
+        (row,) = found.fetchall()
+    return dict(zip(names, row, strict=True))
+
+
+def test_the_list_shows_champions_and_candidates_with_scores(invoke: Invoke, modelled: Path):
+    (one,) = document(invoke, "list")["models"]
+    assert (one["year"], one["version"]) == (YEAR, GOOD)
+    assert one["aliases"] == ["candidate", "champion"]
+    assert one["rmsle"] > 0
+    assert one["train_films"] > one["test_films"] > 0
+    every = document(invoke, "list", *OF_YEAR)["models"]
+    assert [one["version"] for one in every] == [GOOD, BAD]
+    assert every[0]["rmsle"] < every[1]["rmsle"]
+    shown = invoke("model", "list")
+    assert "champion" in shown.output
+    assert str(YEAR) in shown.output
+
+
+def test_without_a_store_the_list_says_what_makes_a_model_and_makes_no_store(
+    invoke: Invoke, database: Path
+):
+    shown = invoke("model", "list")
+    assert shown.exit_code == 0
+    assert "There is no model yet. `ayne model train` makes one." in shown.output
+    assert document(invoke, "list") == {"models": []}
+    assert not (database.parent / "mlflow").exists()
+
+
+def test_two_are_compared_on_the_same_films_with_an_interval(invoke: Invoke, modelled: Path):
+    report = document(invoke, "compare", str(BAD), str(GOOD), *OF_YEAR)
+    comparison = report["comparison"]
+    assert comparison["candidate_rmsle"] > comparison["champion_rmsle"]
+    assert comparison["difference"]["low"] <= comparison["difference"]["value"]
+    assert not comparison["is_not_worse"]
+    assert comparison["films"] >= 30
+    turned = document(invoke, "compare", str(GOOD), str(BAD), *OF_YEAR)["comparison"]
+    assert turned["difference"]["value"] == pytest.approx(-comparison["difference"]["value"])
+    shown = invoke("model", "compare", str(BAD), "champion", *OF_YEAR)
+    assert f"Version {BAD} is worse than version {GOOD}" in shown.output
+    assert f"films of {YEAR} with an outcome" in shown.output
+
+
+def test_a_worse_one_is_refused_with_the_numbers(modelled: Path):
+    with pytest.raises(PromotionRefused, match=r"worse than the champion: RMSLE .* `--force`"):
+        CliRunner().invoke(ayne, ["model", "promote", str(BAD), *OF_YEAR], catch_exceptions=False)
+    champion = registry_in(modelled).champion(YEAR)
+    assert champion is not None
+    assert champion.version == GOOD
+    assert row_of_year(modelled)["is_champion"]
+
+
+def test_force_makes_it_champion_everywhere_and_the_reason_is_kept(invoke: Invoke, modelled: Path):
+    before = row_of_year(modelled)
+    report = document(
+        invoke, "promote", str(BAD), *OF_YEAR, "--force", "--reason", "to see it fail"
+    )
+    assert report["is_forced"]
+    champion = registry_in(modelled).champion(YEAR)
+    assert champion is not None
+    assert (champion.version, champion.decision) == (BAD, FORCED)
+    assert champion.reason == report["reason"]
+    assert "by force, against the rule: worse than the champion" in report["reason"]
+    assert report["reason"].endswith("said: to see it fail")
+    after = row_of_year(modelled)
+    assert after["model_uri"] == before["model_uri"]
+    assert (after["champion_uri"], after["is_champion"]) == (champion.model_uri, False)
+    assert after["promotion_reason"] == report["reason"]
+
+
+def test_back_to_the_better_one_needs_no_force(invoke: Invoke, modelled: Path):
+    invoke("model", "promote", str(BAD), *OF_YEAR, "--force")
+    shown = invoke("model", "promote", "candidate", *OF_YEAR)
+    assert shown.exit_code == 0, shown.output
+    assert f"version {GOOD} was made champion by hand: not worse" in shown.output
+    assert f"`ayne model train --years {YEAR}`" in shown.output
+    assert row_of_year(modelled)["is_champion"]
+
+
+def test_the_champion_is_not_promoted_again(invoke: Invoke, modelled: Path):
+    before = row_of_year(modelled)
+    shown = invoke("model", "promote", "champion", *OF_YEAR)
+    assert f"Version {GOOD} is champion of {YEAR} already" in shown.output
+    assert row_of_year(modelled) == before
+
+
+@pytest.mark.parametrize("command", [["promote", "7"], ["compare", "7", "1"]])
+def test_a_version_that_does_not_exist_is_named_with_those_that_do(
+    modelled: Path, command: list[str]
+):
+    with pytest.raises(VersionNotFoundError, match=r"no version '7'; it has 1, 2, candidate"):
+        CliRunner().invoke(ayne, ["model", *command, *OF_YEAR], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("command", [["promote", "1"], ["compare"]])
+def test_without_any_model_the_command_that_makes_one_is_named(database: Path, command: list[str]):
+    with pytest.raises(VersionNotFoundError, match="`ayne model train` makes one"):
+        CliRunner().invoke(ayne, ["model", *command, *OF_YEAR], catch_exceptions=False)
+
+
+def test_models_that_share_no_film_are_not_compared(
+    invoke: Invoke, modelled: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The year has no outcome, and the models no calibration film in common."""
+    with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
+        connection.execute("UPDATE features SET is_labelled = false")
+    with pytest.raises(NothingToCompare, match="share no film that neither was fitted on"):
+        CliRunner().invoke(ayne, ["model", "compare", *OF_YEAR], catch_exceptions=False)
