@@ -32,6 +32,7 @@ from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts, stored_partitions
 from ayne_dagster.domain.back_test import (
     MODEL,
+    SCORED_COLUMNS,
     pooled_scores,
     pooled_table,
     score_films,
@@ -50,6 +51,7 @@ from ayne_dagster.domain.year_model import (
 )
 from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.kept_predictions import KeptPredictions
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 IMPORTANCE_YEARS = 5
@@ -117,7 +119,7 @@ def back_test(
         metadata={
             "films": len(frame),
             "years scored": len(scored),
-            "years unchanged": sum(not is_new for _, is_new in found),
+            "years unchanged": sum(not (is_new or rows.empty) for rows, is_new in found),
             "population": POPULATION,
             **_tables(pooled, estimates, seed),
             **{name: inline_image(picture, name) for name, picture in pictures.items()},
@@ -143,13 +145,11 @@ def _score_year(
         return known, False
     if films.empty:
         return known.head(0), True
-    scored = score_films(
-        experiments.load_model(model_uri),
-        training_films(features, int(year)),
-        films,
-        date(int(year), 1, 1),
-        seed,
-    )
+    scored = KeptPredictions(experiments.artifact_dir).find(model_uri, of_outcomes)
+    if scored is None or list(scored) != list(SCORED_COLUMNS):
+        model = experiments.load_model(model_uri)
+        train = training_films(features, int(year))
+        scored = score_films(model, train, films, date(int(year), 1, 1), seed)
     return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri), True
 
 
