@@ -16,5 +16,6 @@ NAMES = (
     "backfills",
     "scale",
     "freshness",
+    "model",
 )
 """Benchmarks in the order in which they run."""

@@ -4,6 +4,14 @@ Lives here: which columns of `features` belong together. Not here: which may be 
 (`features.py`), and what a group does to a forecast (`drivers.py`).
 """
 
+from ayne_dagster.domain.point_in_time_history import HISTORY_FACTS
+
+
+def _records(*kinds: str) -> tuple[str, ...]:
+    """The history columns of some kinds of entities."""
+    return tuple(f"{kind}_history_{fact}" for kind in kinds for fact in HISTORY_FACTS)
+
+
 INPUT_GROUPS: dict[str, tuple[str, ...]] = {
     "budget": ("budget_usd",),
     "runtime": ("runtime_minutes",),
@@ -13,13 +21,27 @@ INPUT_GROUPS: dict[str, tuple[str, ...]] = {
         "release_day_of_year",
         "release_weekday",
     ),
-    "genres": ("genres",),
-    "country and language": ("main_country", "original_language"),
-    "certification": ("us_certification",),
-    "collection": ("is_sequel", "collection_films_before", "collection_history_log"),
-    "company track record": ("company_history_log",),
-    "director track record": ("director_history_log",),
-    "cast track record": ("cast_history_log",),
+    "genres": ("genres", *_records("genre")),
+    "country and language": (
+        "main_country",
+        "original_language",
+        "is_us_production",
+        "is_in_english",
+        *_records("country", "language"),
+    ),
+    "certification": ("us_certification", *_records("certification")),
+    "collection": ("is_sequel", "collection_films_before", *_records("collection")),
+    "title and its series": (
+        "is_numbered_title",
+        "has_subtitle",
+        "title_words",
+        *_records("series"),
+    ),
+    "company track record": _records("company", "company_genre"),
+    "director track record": _records("director"),
+    "writer track record": _records("writer"),
+    "cast track record": _records("cast"),
+    "people's track record": _records("people"),
 }
 """Each of `MODEL_INPUT_COLUMNS` in exactly one group.
 

@@ -1,10 +1,8 @@
-"""How wide an honest prediction interval is: split conformal prediction in log space.
+"""How wide an honest prediction interval is: conformalised quantiles in log space.
 
-Lives here: the quantiles of residuals the model never saw. Not here: which films calibrate them
-(`revenue_model.py`).
+Lives here: by how much predicted spreads have to be stretched to hold what they promise, learned
+from films the model never saw. Not here: which films calibrate them (`revenue_model.py`).
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,54 +11,46 @@ COVERAGE = 0.8
 of box office spans three orders of magnitude)."""
 
 MINIMUM_RESIDUALS = 20
-"""With fewer the outer tenths hold under two films each: no interval, rather than a guess."""
+"""With fewer the outer fifth holds under four films: no interval, rather than a guess."""
 
 
 class TooFewResidualsError(ValueError):
     """There are not enough residuals to calibrate an interval."""
 
 
-@dataclass(frozen=True)
-class ResidualInterval:
-    """How far outcomes fall below and above predictions, in ln(1+revenue).
+def calibrate_interval(
+    errors: np.ndarray, half_widths: np.ndarray, coverage: float = COVERAGE
+) -> float:
+    """The factor to stretch predicted half widths by, to hold the next outcome often enough.
 
-    Attributes:
-        low: Added to the predicted log for the lower end; usually negative.
-        high: Added to the predicted log for the upper end; usually positive.
-    """
-
-    low: float
-    high: float
-
-
-def calibrate_interval(residuals: np.ndarray, coverage: float = COVERAGE) -> ResidualInterval:
-    """The residual quantiles that hold the next outcome with at least the given probability.
-
-    Ranks floor((n+1) a/2) and ceil((n+1)(1-a/2)) of the sorted residuals, each tail on its own
-    because flops miss further than hits (Vovk et al., *Algorithmic Learning in a Random World*;
-    Lei et al. 2018, arXiv 1604.04173). The promise holds for exchangeable films; a changing market
-    weakens it, which is why each year's coverage is measured.
+    Rank ceil((n+1) coverage) of the sorted |error| / half width: conformal prediction with a score
+    normalised by what quantile regression says of each film (Romano, Patterson and Candès 2019,
+    arXiv 1905.03222; Lei et al. 2018, arXiv 1604.04173, section 5.2). The promise holds for
+    exchangeable films; a changing market weakens it, which is why each year's coverage is measured.
 
     Args:
-        residuals: Outcome minus prediction in log space, of films the predicting model was not
-            fitted on, shape (films,).
+        errors: Outcome minus prediction in log space, of films the predicting model was not fitted
+            on, shape (films,).
+        half_widths: Half the distance of the predicted outer quantiles of the same films, positive,
+            same shape.
         coverage: Wanted share of outcomes inside, between 0 and 1.
 
     Returns:
-        The interval to add to predicted logs.
+        The factor; about 1 where the quantiles hold what they say.
 
     Raises:
         TooFewResidualsError: Fewer than `MINIMUM_RESIDUALS`.
-        ValueError: A residual is not finite.
+        ValueError: A number is not finite, or a half width is not positive.
     """
-    count = len(residuals)
+    count = len(errors)
     if count < MINIMUM_RESIDUALS:
         raise TooFewResidualsError(f"{count} residuals; {MINIMUM_RESIDUALS} are needed")
-    ordered = np.sort(np.asarray(residuals, dtype=np.float64))
-    if not np.isfinite(ordered).all():
+    scale = np.asarray(half_widths, dtype=np.float64)
+    if not np.isfinite(scale).all() or (scale <= 0).any():
+        raise ValueError("half widths must be finite and positive")
+    scores = np.sort(np.abs(np.asarray(errors, dtype=np.float64)) / scale)
+    if not np.isfinite(scores).all():
         raise ValueError("residuals must be finite")
-    tail = (1 - coverage) / 2
-    # 100 * 0.1 must be rank 10: floating point makes it 9.99...
-    low_rank = max(int(np.floor(round((count + 1) * tail, 9))), 1)
-    high_rank = min(int(np.ceil(round((count + 1) * (1 - tail), 9))), count)
-    return ResidualInterval(float(ordered[low_rank - 1]), float(ordered[high_rank - 1]))
+    # 100 * 0.8 must be rank 80: floating point makes it 80.00...1
+    rank = min(int(np.ceil(round((count + 1) * coverage, 9))), count)
+    return float(scores[rank - 1])

@@ -1,7 +1,8 @@
-"""How `features` rows become the numeric matrix the revenue model sees.
+"""How `features` rows become the numbers the revenue model sees.
 
-Lives here: encodings, learned from training films and kept as plain JSON values. Not here: the
-estimator (`revenue_model.py`), and which columns are allowed at all (`features.py`).
+Lives here: the matrix of the trees, with encodings learned from training films and kept as plain
+JSON values, and what is made of it for the linear part. Not here: the estimators
+(`revenue_model.py`, `linear_part.py`), and which columns are allowed at all (`features.py`).
 """
 
 from dataclasses import asdict, dataclass
@@ -10,7 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS, reject_post_release_columns
+from ayne_dagster.domain.features import (
+    HISTORY_COLUMNS,
+    MODEL_INPUT_COLUMNS,
+    reject_post_release_columns,
+)
+from ayne_dagster.domain.film_entities import certifications
+from ayne_dagster.domain.price_index import log_price_level
 
 GENRES: tuple[str, ...] = (
     "Action",
@@ -35,26 +42,45 @@ GENRES: tuple[str, ...] = (
 )
 """TMDB's film genres (`GET /genre/movie/list`); others are ignored, so the matrix never changes."""
 
-CODED_COLUMNS: tuple[str, ...] = ("main_country", "original_language", "us_certification")
+CODED_COLUMNS: tuple[str, ...] = ("main_country", "original_language")
 """Columns of a few texts, coded by how frequent each text is among the training films."""
 
+CERTIFICATION_LEVELS: dict[str, float] = {
+    **dict.fromkeys(("G", "TV-Y", "TV-Y7", "TV-Y7-FV", "TV-G"), 0.0),
+    **dict.fromkeys(("PG", "TV-PG", "GP", "M", "M/PG", "Approved", "Passed"), 1.0),
+    **dict.fromkeys(("PG-13", "TV-14"), 2.0),
+    **dict.fromkeys(("R", "TV-MA", "MA-17"), 3.0),
+    **dict.fromkeys(("NC-17", "X"), 4.0),
+}
+"""Who may see it, from all to adults only; any other word is `NOT_RATED_LEVEL`."""
+
+NOT_RATED_LEVEL = 5.0
+
 MINIMUM_FILMS_PER_CODE = 10
-"""A country, language or certification seen less often is "other": a code of its own would let
-the trees remember single films."""
+"""A country or language seen less often is "other": a code of its own would let the trees remember
+single films."""
 
 PLAIN_COLUMNS: tuple[str, ...] = (
     "runtime_minutes",
     "release_month",
     "release_day_of_year",
     "release_weekday",
+    "is_us_production",
+    "is_in_english",
     "is_sequel",
     "collection_films_before",
-    "company_history_log",
-    "director_history_log",
-    "cast_history_log",
-    "collection_history_log",
+    "is_numbered_title",
+    "has_subtitle",
+    "title_words",
+    *HISTORY_COLUMNS,
 )
 """Columns the matrix takes as they are."""
+
+BUDGET_COLUMN = "budget_log"
+
+_USUAL_MINUTES, _MINUTES = 105.0, (40.0, 240.0)
+_HARMONICS = (1, 2, 3)
+_DAYS_OF_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -93,7 +119,7 @@ class InputEncoding:
         return cls({name: [str(t) for t in description["codes"][name]] for name in CODED_COLUMNS})
 
     def matrix(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Encode films for the estimator.
+        """Encode films for the trees.
 
         Args:
             features: Rows with at least `MODEL_INPUT_COLUMNS`; further columns are not looked at.
@@ -101,15 +127,23 @@ class InputEncoding:
         Returns:
             Float64 frame of shape (films, inputs) with the same columns for every model; unknown
             is NaN. Texts the training films did not have share one code beyond the known ones.
+            Dollars are constant ones.
 
         Raises:
             KeyError: An input column is missing.
             PostReleaseInputError: An input is known only after release.
         """
         inputs = features.loc[:, list(MODEL_INPUT_COLUMNS)]
+        years = release_years_of(inputs)
+        certification = certifications(inputs["us_certification"])
         columns: dict[str, np.ndarray] = {
-            "budget_log": np.log(_numbers(inputs["budget_usd"])),
-            "release_year_number": pd.to_datetime(inputs["release_date"]).dt.year.to_numpy(float),
+            BUDGET_COLUMN: np.log(_numbers(inputs["budget_usd"])) - log_price_level(years),
+            "release_year_number": years.astype(float),
+            "certification_level": np.array(
+                [CERTIFICATION_LEVELS.get(word, NOT_RATED_LEVEL) for word in certification],
+                dtype=float,
+            ),
+            "is_for_television": certification.str.startswith("TV-").to_numpy(float),
         }
         for name in PLAIN_COLUMNS:
             columns[name] = _numbers(inputs[name])
@@ -122,6 +156,43 @@ class InputEncoding:
         matrix = pd.DataFrame(columns, index=features.index, dtype=float)
         reject_post_release_columns(matrix)
         return matrix
+
+
+def release_years_of(features: pd.DataFrame) -> np.ndarray:
+    """Calendar years of release, int64 of shape (films,)."""
+    return pd.to_datetime(features["release_date"]).dt.year.to_numpy(np.int64)
+
+
+def linear_inputs(matrix: pd.DataFrame) -> pd.DataFrame:
+    """What a linear rule can use of the trees' matrix, without the budget.
+
+    Args:
+        matrix: Frame of `InputEncoding.matrix`.
+
+    Returns:
+        Float64 frame without NaN, same rows: no history is a usual one (0), counts are logs, the
+        season is a curve, each level of certification has its column.
+    """
+    columns: dict[str, np.ndarray] = {}
+    for name in matrix.columns:
+        values = matrix[name].to_numpy(float)
+        if name.endswith("_history_films") or name == "collection_films_before":
+            columns[name] = np.log1p(np.nan_to_num(values))
+        elif name.endswith("_log") and name != BUDGET_COLUMN:
+            columns[name] = np.nan_to_num(values)
+        elif name.startswith(("is_", "has_")) or name in ("release_year_number", "title_words"):
+            columns[name] = values
+    minutes = np.nan_to_num(matrix["runtime_minutes"].to_numpy(float), nan=_USUAL_MINUTES)
+    minutes = np.clip(minutes, *_MINUTES)
+    columns["minutes"], columns["minutes_squared"] = minutes, (minutes - _USUAL_MINUTES) ** 2
+    turn = 2 * np.pi * matrix["release_day_of_year"].to_numpy(float) / _DAYS_OF_YEAR
+    for times in _HARMONICS:
+        columns[f"season_sine_{times}"] = np.sin(times * turn)
+        columns[f"season_cosine_{times}"] = np.cos(times * turn)
+    level = matrix["certification_level"].to_numpy(float)
+    for number in range(int(NOT_RATED_LEVEL) + 1):
+        columns[f"certification_is_{number}"] = (level == number).astype(float)
+    return pd.DataFrame(columns, index=matrix.index, dtype=float)
 
 
 def _numbers(column: pd.Series) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""What the films of a person, company or collection had earned by a given day.
+"""What the films of a person, company, genre or series had earned by a given day.
 
-Lives here: one vectorised answer to "the mean outcome of everything this entity released at least
-so many days before". Not here: which entities a film has (`film_facts.py`).
+Lives here: one vectorised answer to "what had everything this entity released at least so many days
+before come to". Not here: which entities a film has (`film_entities.py`), which outcomes count
+(`film_facts.py`).
 
-What is kept is one number per outcome and entity. So questions can be asked in groups: a group's
+What is kept is a few numbers per outcome and entity. So questions can be asked in groups: a group's
 answers are the same to the last bit whatever other films are asked about.
 """
 
@@ -19,8 +20,8 @@ LABEL_DELAY_DAYS = 180
 Most of a theatrical gross is in by then (`MODEL_FACTS`: the benchmark's protocol); earlier it would
 be a number nobody had when the later film opened."""
 
-PRIOR_WEIGHT = 2.0
-"""The mean of all films counts as this many films of the entity: one hit is not a reputation."""
+HISTORY_FACTS: tuple[str, ...] = ("films", "log", "beyond_budget_log", "best_log", "first_log")
+"""The history columns of an entity, each after `<entity>_history_`."""
 
 _FIXED_POINT = 2**32
 _DAY_SPAN = 2**22
@@ -32,12 +33,18 @@ class FilmEntities:
     """The entities of some films as pairs; an entity named twice by a film is one pair.
 
     Attributes:
-        films: Position of the film, int64 of shape (pairs,).
-        ids: Id of the entity, int64 of shape (pairs,).
+        films: Position of the film, ascending, int64 of shape (pairs,).
+        ids: Id of the entity, in the order the film names them, int64 of shape (pairs,).
     """
 
     films: np.ndarray
     ids: np.ndarray
+
+    @classmethod
+    def of_pairs(cls, films: np.ndarray, ids: np.ndarray) -> "FilmEntities":
+        """Pairs with ascending positions; what is there twice is taken once."""
+        pairs = pd.DataFrame({"film": films, "id": ids}).drop_duplicates()
+        return cls(pairs["film"].to_numpy(np.int64), pairs["id"].to_numpy(np.int64))
 
     @classmethod
     def of_lists(cls, lists: pa.ListArray, most: int | None = None) -> "FilmEntities":
@@ -54,8 +61,7 @@ class FilmEntities:
             starts = np.repeat(np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
             is_first = np.arange(len(films)) - starts < most
             films, ids = films[is_first], ids[is_first]
-        pairs = pd.DataFrame({"film": films, "id": ids}).drop_duplicates()
-        return cls(pairs["film"].to_numpy(np.int64), pairs["id"].to_numpy(np.int64))
+        return cls.of_pairs(films, ids)
 
     @classmethod
     def of_ids(cls, ids: np.ndarray) -> "FilmEntities":
@@ -77,48 +83,53 @@ class PastOutcomes:
         starts: Where each of them begins in `keys`, shape (entities,).
         keys: Sorted `position of the entity * span + day` of every outcome, shape (outcomes,).
         sums: Exclusive cumulative sums of the fixed-point outcomes, shape (outcomes + 1,).
+        beyond: The same of what outcomes were beyond their budget's usual.
+        best: The entity's largest outcome up to here, shape (outcomes,).
     """
 
     known: np.ndarray
     starts: np.ndarray
     keys: np.ndarray
     sums: np.ndarray
+    beyond: np.ndarray
+    best: np.ndarray
 
     @classmethod
-    def index(cls, ids: np.ndarray, days: np.ndarray, outcomes: np.ndarray) -> "PastOutcomes":
-        """Sort outcomes by entity and day; all three arrays have shape (outcomes,)."""
+    def index(
+        cls, ids: np.ndarray, days: np.ndarray, outcomes: np.ndarray, beyond: np.ndarray
+    ) -> "PastOutcomes":
+        """Sort outcomes by entity and day; all four arrays have shape (outcomes,)."""
         known, codes = np.unique(ids, return_inverse=True)
         keys = codes.astype(np.int64) * _DAY_SPAN + (days.astype(np.int64) + _DAY_SHIFT)
-        order = np.argsort(keys, kind="stable")
-        fixed = np.rint(outcomes[order] * _FIXED_POINT).astype(np.int64)
-        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(fixed)])
+        # Films of one day are told apart by their outcome: the order of rows must not matter.
+        order = np.lexsort((outcomes, keys))
         keys = keys[order]
         starts = np.searchsorted(keys, np.arange(len(known), dtype=np.int64) * _DAY_SPAN)
-        return cls(known, starts, keys, sums)
+        best = pd.Series(outcomes[order]).groupby(codes[order]).cummax().to_numpy(float)
+        return cls(known, starts, keys, _sums(outcomes[order]), _sums(beyond[order]), best)
 
     def until(self, ids: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Count and fixed-point sum of each entity's outcomes up to and including a day.
+        """Where each entity's outcomes begin, and where those after a day begin.
 
         Args:
             ids: Entity ids, shape (questions,).
             days: Days since 1970-01-01, shape (questions,).
 
         Returns:
-            Counts (int64) and fixed-point sums (int64), both of shape (questions,).
+            Two positions in `keys` of shape (questions,); equal where there is no outcome up to
+            and including the day.
         """
-        counts, sums = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
+        first, last = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
         if not self.known.size:
-            return counts, sums
+            return first, last
         codes = np.searchsorted(self.known, ids)
         # Most entities have no outcome: only the others are looked up among the outcomes.
         asked = np.flatnonzero(self.known[np.minimum(codes, self.known.size - 1)] == ids)
         codes = codes[asked]
-        first = self.starts[codes]
+        first[asked] = self.starts[codes]
         wanted = codes.astype(np.int64) * _DAY_SPAN + (days[asked].astype(np.int64) + _DAY_SHIFT)
-        last = np.maximum(np.searchsorted(self.keys, wanted, side="right"), first)
-        counts[asked] = last - first
-        sums[asked] = self.sums[last] - self.sums[first]
-        return counts, sums
+        last[asked] = np.maximum(np.searchsorted(self.keys, wanted, side="right"), first[asked])
+        return first, last
 
 
 @dataclass(frozen=True)
@@ -128,38 +139,54 @@ class TrackRecords:
     Attributes:
         by_entity: Outcomes of each entity's films.
         everyone: Outcomes of all films, as those of one entity.
+        window_days: How long an outcome says something about the present.
+        prior_films: The usual outcome counts as this many films: one hit is not a reputation.
     """
 
     by_entity: PastOutcomes
     everyone: PastOutcomes
+    window_days: int
+    prior_films: float
 
     @classmethod
     def learn(
-        cls, entities: FilmEntities, days: np.ndarray, outcomes: np.ndarray
+        cls,
+        entities: FilmEntities,
+        days: np.ndarray,
+        outcomes: np.ndarray,
+        beyond: np.ndarray,
+        *,
+        window_days: int,
+        prior_films: float,
     ) -> "TrackRecords":
         """Index the outcomes of films.
 
         Args:
             entities: The films' entities.
             days: Release day of each film, days since 1970-01-01, shape (films,).
-            outcomes: ln(1+revenue), NaN where there is no usable label, shape (films,).
+            outcomes: Log revenue in constant dollars, NaN without a usable label, shape (films,).
+            beyond: How far outcomes were beyond their budget's usual, log, shape (films,).
+            window_days: As the attribute.
+            prior_films: As the attribute.
         """
         has_label = ~np.isnan(outcomes)
         counts = has_label[entities.films]
         films = entities.films[counts]
         nobody = np.zeros(int(has_label.sum()), np.int64)
         return cls(
-            PastOutcomes.index(entities.ids[counts], days[films], outcomes[films]),
-            PastOutcomes.index(nobody, days[has_label], outcomes[has_label]),
+            PastOutcomes.index(entities.ids[counts], days[films], outcomes[films], beyond[films]),
+            PastOutcomes.index(nobody, days[has_label], outcomes[has_label], beyond[has_label]),
+            window_days,
+            prior_films,
         )
 
     def history(
         self, entities: FilmEntities, days: np.ndarray, *, delay_days: int = LABEL_DELAY_DAYS
-    ) -> np.ndarray:
-        """Smoothed mean outcome of the earlier films of each film's entities.
+    ) -> dict[str, np.ndarray]:
+        """What the earlier films of each film's entities came to, beside all films of the time.
 
-        Every earlier film of every entity of a film is one voice; the mean of all films known by
-        then speaks with the weight of `PRIOR_WEIGHT` films. O(n log n) in the number of pairs.
+        Every earlier film of every entity of a film is one voice; 0, as usual, speaks with the
+        weight of `prior_films`. O(n log n) in the number of pairs.
 
         Args:
             entities: The entities of the films asked about.
@@ -167,25 +194,51 @@ class TrackRecords:
             delay_days: An outcome counts only this many days after its film's release.
 
         Returns:
-            Means of shape (films,); NaN where no entity of the film has an earlier outcome.
+            By name of `HISTORY_FACTS`, arrays of shape (films,): the number of earlier outcomes;
+            log revenue above that of all films, in the window; log revenue above the budget's
+            usual, in the window; the best outcome ever above that of all films; the first-named
+            entity's log revenue above that of all films, ever. NaN where there is none.
         """
         cutoff = days - delay_days
-        counts, sums = self.by_entity.until(entities.ids, cutoff[entities.films])
-        count = np.zeros(len(days), np.int64)
-        total = np.zeros(len(days), np.int64)
-        np.add.at(count, entities.films, counts)
-        np.add.at(total, entities.films, sums)
+        usual, usual_lately = self._usual(cutoff)
+        past, at = self.by_entity, entities.films
+        first, last = past.until(entities.ids, cutoff[at])
+        since = np.maximum(past.until(entities.ids, cutoff[at] - self.window_days)[1], first)
+        count, lately = last - first, last - since
+        best = np.full(len(at), -np.inf)
+        best[count > 0] = past.best[last[count > 0] - 1]
+        films = len(days)
+        total, recent = _per_film(at, count, films), _per_film(at, lately, films)
+        weight = recent + self.prior_films
+        summed = _per_film(at, past.sums[last] - past.sums[since], films) / _FIXED_POINT
+        beyond = _per_film(at, past.beyond[last] - past.beyond[since], films) / _FIXED_POINT
+        # Pairs are ascending by film, so a film's first pair is where its number first shows.
+        asked, leading = np.unique(at, return_index=True)
+        led, led_count = np.full(films, np.nan), np.zeros(films, np.int64)
+        led_count[asked] = count[leading]
+        led[asked] = (past.sums[last] - past.sums[first])[leading] / _FIXED_POINT
+        is_known, leads = total > 0, led_count > 0
+        return {
+            "films": np.where(is_known, total, np.nan),
+            "log": np.where(is_known, (summed - recent * usual_lately) / weight, np.nan),
+            "beyond_budget_log": np.where(is_known, beyond / weight, np.nan),
+            "best_log": np.where(is_known, _largest(at, best, films) - usual, np.nan),
+            "first_log": np.where(
+                leads, (led - led_count * usual) / (led_count + self.prior_films), np.nan
+            ),
+        }
 
-        history = np.full(len(days), np.nan)
-        rows = count > 0
-        all_count, all_total = self.everyone.until(
-            np.zeros(int(rows.sum()), np.int64), cutoff[rows]
-        )
-        prior = all_total / _FIXED_POINT / all_count
-        history[rows] = (total[rows] / _FIXED_POINT + PRIOR_WEIGHT * prior) / (
-            count[rows] + PRIOR_WEIGHT
-        )
-        return history
+    def _usual(self, cutoff: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean outcome of all films until the cutoff, ever and in the window; 0 without any."""
+        everyone, nobody = self.everyone, np.zeros(len(cutoff), np.int64)
+        first, last = everyone.until(nobody, cutoff)
+        since = everyone.until(nobody, cutoff - self.window_days)[1]
+        return self._mean(first, last), self._mean(np.maximum(since, first), last)
+
+    def _mean(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Mean outcome of all films between two positions."""
+        summed = self.everyone.sums[last] - self.everyone.sums[first]
+        return summed / _FIXED_POINT / np.maximum(last - first, 1)
 
 
 def films_before(releases: PastOutcomes, entities: FilmEntities, days: np.ndarray) -> np.ndarray:
@@ -200,10 +253,34 @@ def films_before(releases: PastOutcomes, entities: FilmEntities, days: np.ndarra
         days: Their release days, shape (films,).
     """
     counts = np.zeros(len(days), np.int64)
-    counts[entities.films] = releases.until(entities.ids, days[entities.films] - 1)[0]
+    first, last = releases.until(entities.ids, days[entities.films] - 1)
+    counts[entities.films] = last - first
     return counts
 
 
 def index_releases(entities: FilmEntities, days: np.ndarray) -> PastOutcomes:
     """When each entity's films were released; days have shape (films,)."""
-    return PastOutcomes.index(entities.ids, days[entities.films], np.zeros(len(entities.films)))
+    nothing = np.zeros(len(entities.films))
+    return PastOutcomes.index(entities.ids, days[entities.films], nothing, nothing)
+
+
+def _sums(outcomes: np.ndarray) -> np.ndarray:
+    """Exclusive cumulative sums in fixed point."""
+    fixed = np.rint(outcomes * _FIXED_POINT).astype(np.int64)
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(fixed)])
+
+
+def _per_film(at: np.ndarray, values: np.ndarray, films: int) -> np.ndarray:
+    """Exact sums of int64 values per film; `at` is ascending."""
+    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+    edges = np.searchsorted(at, np.arange(films + 1))
+    return sums[edges[1:]] - sums[edges[:-1]]
+
+
+def _largest(at: np.ndarray, values: np.ndarray, films: int) -> np.ndarray:
+    """The largest value per film, -inf where it has none; `at` is ascending."""
+    largest = np.full(films, -np.inf)
+    asked, starts = np.unique(at, return_index=True)
+    if asked.size:
+        largest[asked] = np.maximum.reduceat(values, starts)
+    return largest

@@ -13,33 +13,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ayne_dagster.domain.forecast_parts import (
+    FILMS_FOR_ALL_STEPS,
+    LEAST_STEPS_SHARE,
+    TREE_PARAMETERS,
+    YEARLY_WEIGHT_OF_LINE,
+    YEARLY_WEIGHT_OF_TREES,
+    ForecastParts,
+)
 from ayne_dagster.domain.intervals import (
     COVERAGE,
     MINIMUM_RESIDUALS,
-    ResidualInterval,
     calibrate_interval,
 )
-from ayne_dagster.domain.model_inputs import InputEncoding
+from ayne_dagster.domain.linear_part import BUDGET_PENALTY, OUTCOME_PENALTY
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "2"
+MODEL_CODE_VERSION = "3"
 """Raise it whenever the same training rows would give another model: stored ones are then not
 reused."""
 
-CALIBRATION_YEARS = 2
-"""The newest films before the origin that calibrate the interval (`MODEL_FACTS`: two years)."""
+CALIBRATION_YEARS = (1, 2)
+"""The films of so many years before the origin calibrate the interval: of one year, predicted by
+parts of before it as the model is used; of two where one holds too few. Chosen on 2008-2013, where
+two years held .795 of films and one .800 (`docs/model_recipe.md`)."""
+
+ENOUGH_CALIBRATION_FILMS = 100
 
 _FOLDS = 5
-_ESTIMATOR_PARAMETERS: dict[str, Any] = {
-    "learning_rate": 0.05,
-    "max_iter": 250,
-    "max_leaf_nodes": 15,
-    "min_samples_leaf": 20,
-    "l2_regularization": 1.0,
-    "early_stopping": False,
-}
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,17 @@ class RevenueModel:
     """A fitted model and everything needed to use it.
 
     Attributes:
-        estimator: The fitted trees; predict ln(1+revenue) from `encoding.matrix`.
-        encoding: How films become numbers.
-        interval: Residual quantiles of the 80 % interval, in log space.
+        parts: The fitted regression and trees.
+        interval_factor: By how much the predicted half widths are stretched for the 80 % interval.
         calibration_films: Films the interval was calibrated on.
-        train_films: Films the trees were fitted on.
-        validation: What trees that had not seen them predicted for the calibration films: tmdb_id
+        train_films: Films the parts were fitted on.
+        validation: What parts that had not seen them predicted for the calibration films: tmdb_id
             (int64) and predicted_log (float, ln(1+revenue)), sorted by tmdb_id. Two models of a
             year are compared on the films both have here.
     """
 
-    estimator: "HistGradientBoostingRegressor"
-    encoding: InputEncoding
-    interval: ResidualInterval
+    parts: ForecastParts
+    interval_factor: float
     calibration_films: int
     train_films: int
     validation: pd.DataFrame
@@ -75,24 +76,22 @@ class RevenueModel:
             rows; the prediction is the centre in log space, which is nearer the median than
             the mean. Empty for no rows.
         """
-        predicted_log = _predict_log(self.estimator, self.encoding, features)
-        low = predicted_log + min(self.interval.low, 0.0)
-        high = predicted_log + max(self.interval.high, 0.0)
+        logs = self.parts.predict(features)
+        half_width = self.interval_factor * logs.half_width
         return pd.DataFrame(
             {
                 "tmdb_id": features["tmdb_id"].to_numpy(np.int64),
-                "predicted_revenue_usd": np.expm1(np.maximum(predicted_log, 0.0)),
-                "lower_usd": np.expm1(np.maximum(low, 0.0)),
-                "upper_usd": np.expm1(np.maximum(high, 0.0)),
+                "predicted_revenue_usd": np.expm1(np.maximum(logs.point, 0.0)),
+                "lower_usd": np.expm1(np.maximum(logs.point - half_width, 0.0)),
+                "upper_usd": np.expm1(np.maximum(logs.point + half_width, 0.0)),
             }
         )
 
     def as_description(self) -> dict[str, Any]:
         """Everything but the trees, as JSON-able values."""
         return {
-            "encoding": self.encoding.as_description(),
-            "residual_low_log": self.interval.low,
-            "residual_high_log": self.interval.high,
+            **self.parts.as_description(),
+            "interval_factor": self.interval_factor,
             "calibration_films": self.calibration_films,
             "train_films": self.train_films,
             "validation": {
@@ -103,7 +102,7 @@ class RevenueModel:
 
     @classmethod
     def from_description(
-        cls, estimator: "HistGradientBoostingRegressor", description: dict[str, Any]
+        cls, trees: "dict[str, HistGradientBoostingRegressor]", description: dict[str, Any]
     ) -> "RevenueModel":
         """Put trees and their description together again.
 
@@ -111,11 +110,8 @@ class RevenueModel:
             KeyError: The description lacks an entry.
         """
         return cls(
-            estimator,
-            InputEncoding.from_description(description["encoding"]),
-            ResidualInterval(
-                float(description["residual_low_log"]), float(description["residual_high_log"])
-            ),
+            ForecastParts.from_description(trees, description),
+            float(description["interval_factor"]),
             int(description["calibration_films"]),
             int(description["train_films"]),
             _validation(
@@ -130,12 +126,23 @@ def model_parameters(seed: int) -> dict[str, Any]:
     The version of scikit-learn is among them: trees stored by one version need not load in
     another.
     """
+    trees = {
+        f"{name}_{parameter}": value
+        for name, parameters in TREE_PARAMETERS.items()
+        for parameter, value in parameters.items()
+    }
     return {
-        "estimator": "HistGradientBoostingRegressor",
-        **_ESTIMATOR_PARAMETERS,
+        "estimator": "ridge + HistGradientBoostingRegressor",
+        **trees,
+        "films_for_all_steps": FILMS_FOR_ALL_STEPS,
+        "least_steps_share": LEAST_STEPS_SHARE,
+        "yearly_weight_of_trees": YEARLY_WEIGHT_OF_TREES,
+        "yearly_weight_of_line": YEARLY_WEIGHT_OF_LINE,
+        "outcome_penalty": OUTCOME_PENALTY,
+        "budget_penalty": BUDGET_PENALTY,
         "seed": seed,
         "interval_coverage": COVERAGE,
-        "calibration_years": CALIBRATION_YEARS,
+        "calibration_years": list(CALIBRATION_YEARS),
         "model_code_version": MODEL_CODE_VERSION,
         "scikit_learn": version("scikit-learn"),
     }
@@ -146,7 +153,7 @@ def fit_revenue_model(
 ) -> RevenueModel:
     """Fit the model on the labelled films among some features.
 
-    The interval is calibrated first, on films the calibrating model has not seen; then the trees
+    The interval is calibrated first, on films the calibrating parts have not seen; then the parts
     are fitted again on all films. The same rows in any order give the same model, bit for bit.
 
     Args:
@@ -164,13 +171,15 @@ def fit_revenue_model(
     films = labelled_films(features_before)
     if origin is not None and (films["release_date"] >= pd.Timestamp(origin)).any():
         raise ValueError(f"films released on or after {origin} must not train the model")
-    validation = _unseen_predictions(films, seed, origin)
-    outcome = films.set_index("tmdb_id")["revenue_usd"].reindex(validation["tmdb_id"])
-    residuals = np.log1p(outcome.to_numpy(float)) - validation["predicted_log"].to_numpy()
-    interval = calibrate_interval(residuals)
-    encoding = InputEncoding.learn(films)
-    estimator = _fit_trees(encoding, films, seed)
-    return RevenueModel(estimator, encoding, interval, len(residuals), len(films), validation)
+    end = pd.Timestamp(origin) if origin else films["release_date"].max() + pd.Timedelta(days=1)
+    unseen = _unseen_predictions(films, seed, end)
+    outcome = films.set_index("tmdb_id")["revenue_usd"].reindex(unseen["tmdb_id"])
+    outcome_log = np.log1p(outcome.to_numpy(float))
+    errors = outcome_log - unseen["predicted_log"].to_numpy(float)
+    factor = calibrate_interval(errors, unseen["half_width_log"].to_numpy(float))
+    parts = ForecastParts.fit(films, _origin_year(end), seed)
+    validation = _validation(unseen["tmdb_id"], unseen["predicted_log"])
+    return RevenueModel(parts, factor, len(unseen), len(films), validation)
 
 
 def labelled_films(features: pd.DataFrame) -> pd.DataFrame:
@@ -181,33 +190,48 @@ def labelled_films(features: pd.DataFrame) -> pd.DataFrame:
     return films.assign(release_date=pd.to_datetime(films["release_date"]))
 
 
-def _unseen_predictions(films: pd.DataFrame, seed: int, origin: date | None) -> pd.DataFrame:
-    """Predictions of films the predicting trees were not fitted on, as `RevenueModel.validation`.
+def _unseen_predictions(films: pd.DataFrame, seed: int, end: pd.Timestamp) -> pd.DataFrame:
+    """Predictions of films the predicting parts were not fitted on.
 
-    The two years before the origin by trees of the years before them: the same step into the
-    future the model will be used for. Where either side is too small (a young catalogue), five
-    folds over all films instead: a little too narrow, since films of the same time help.
+    The year before the origin by parts of the years before it: the same step into the future the
+    model will be used for; with few films in it the two years before. Where either side is too
+    small (a young catalogue), five folds over all films instead: a little too narrow, since films
+    of the same time help.
+
+    Returns:
+        Columns tmdb_id, predicted_log, half_width_log, sorted by tmdb_id.
     """
     if len(films) < MINIMUM_RESIDUALS:
-        return _validation([], [])
-    end = pd.Timestamp(origin) if origin else films["release_date"].max() + pd.Timedelta(days=1)
-    is_recent = films["release_date"] >= end - pd.DateOffset(years=CALIBRATION_YEARS)
+        return pd.DataFrame(columns=["tmdb_id", "predicted_log", "half_width_log"])
+    one, two = (end - pd.DateOffset(years=years) for years in CALIBRATION_YEARS)
+    is_one_enough = (films["release_date"] >= one).sum() >= ENOUGH_CALIBRATION_FILMS
+    since = one if is_one_enough else two
+    is_recent = films["release_date"] >= since
     recent, earlier = films[is_recent], films[~is_recent]
     if len(recent) >= MINIMUM_RESIDUALS and len(earlier) >= 2 * MINIMUM_RESIDUALS:
-        return _predicted_by(earlier, recent, seed)
+        return _predicted_by(earlier, recent, _origin_year(since), seed)
     fold = np.arange(len(films)) % _FOLDS
     parts = [
-        _predicted_by(films[fold != number], films[fold == number], seed)
+        _predicted_by(films[fold != number], films[fold == number], _origin_year(end), seed)
         for number in range(_FOLDS)
     ]
     return pd.concat(parts).sort_values("tmdb_id", ignore_index=True)
 
 
-def _predicted_by(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """What trees fitted on some films predict for others."""
-    encoding = InputEncoding.learn(train)
-    estimator = _fit_trees(encoding, train, seed)
-    return _validation(test["tmdb_id"], _predict_log(estimator, encoding, test))
+def _predicted_by(
+    train: pd.DataFrame, test: pd.DataFrame, origin_year: int, seed: int
+) -> pd.DataFrame:
+    """What parts fitted on some films predict for others."""
+    logs = ForecastParts.fit(train, origin_year, seed).predict(test)
+    ids = test["tmdb_id"].to_numpy(np.int64)
+    return pd.DataFrame(
+        {"tmdb_id": ids, "predicted_log": logs.point, "half_width_log": logs.half_width}
+    )
+
+
+def _origin_year(day: pd.Timestamp) -> int:
+    """The first year that is predicted from that day on."""
+    return int(day.year)
 
 
 def _validation(tmdb_ids: ArrayLike, predicted_log: ArrayLike) -> pd.DataFrame:
@@ -218,31 +242,3 @@ def _validation(tmdb_ids: ArrayLike, predicted_log: ArrayLike) -> pd.DataFrame:
             "predicted_log": np.asarray(predicted_log, dtype=np.float64),
         }
     )
-
-
-def _fit_trees(
-    encoding: InputEncoding, films: pd.DataFrame, seed: int
-) -> "HistGradientBoostingRegressor":
-    """Fit the trees on one thread: two trainers sharing two cores took 5.8 s instead of 0.2 s."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
-
-    estimator = HistGradientBoostingRegressor(**_ESTIMATOR_PARAMETERS, random_state=seed)
-    matrix = encoding.matrix(films)
-    # Binning fails on a column without any value (scikit-learn 1.9.1); a constant is never split.
-    nothing_known = matrix.columns[matrix.isna().all()]
-    matrix = matrix.fillna(dict.fromkeys(nothing_known, 0.0)).to_numpy()
-    with threadpool_limits(limits=1, user_api="openmp"):
-        return estimator.fit(matrix, np.log1p(films["revenue_usd"].to_numpy(float)))
-
-
-def _predict_log(
-    estimator: "HistGradientBoostingRegressor", encoding: InputEncoding, features: pd.DataFrame
-) -> np.ndarray:
-    """Predicted ln(1+revenue), shape (films,); the trees refuse empty input, so it is answered."""
-    from threadpoolctl import threadpool_limits
-
-    if features.empty:
-        return np.empty(0)
-    with threadpool_limits(limits=1, user_api="openmp"):
-        return estimator.predict(encoding.matrix(features).to_numpy())

@@ -55,7 +55,6 @@ class YearModel:
 
     def contract_values(self) -> dict[str, Any]:
         """The TRAINED_MODEL row, without what is known only once the model is stored."""
-        interval = self.model.interval if self.model else None
         return {
             "release_year": f"{self.year:04d}",
             "status": self.status,
@@ -64,8 +63,7 @@ class YearModel:
             "train_films": self.train_films,
             "test_films": self.test_films,
             **self.scores,
-            "residual_low_log": interval.low if interval else None,
-            "residual_high_log": interval.high if interval else None,
+            "interval_factor": self.model.interval_factor if self.model else None,
             "data_fingerprint": self.data_fingerprint,
         }
 

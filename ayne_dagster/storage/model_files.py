@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ayne_dagster.domain.forecast_parts import TREE_PARAMETERS
 from ayne_dagster.domain.revenue_model import RevenueModel
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ The list is ours on purpose: MLflow reads it from the model's own folder, so tha
 could name what it likes, which is why MLflow 3.17 calls even skops loading unsafe."""
 
 TREES_FILE = "model.skops"
+FURTHER_TREES_FILE = "{name}.skops"
+FIRST_TREES = "level"
+"""The trees MLflow shows the model by; the others of `TREE_PARAMETERS` lie beside them."""
+
 DESCRIPTION_FILE = "revenue_model.json"
 
 
@@ -42,17 +47,22 @@ def save_model_files(model: RevenueModel, folder: Path, model_id: str, run_id: s
         model_id: MLflow's id of the model.
         run_id: MLflow's id of the run that made it.
     """
+    import skops.io
     from mlflow.models import Model
     from mlflow.sklearn import save_model
 
+    trees = model.parts.trees
     save_model(
-        model.estimator,
+        trees[FIRST_TREES],
         str(folder),
         mlflow_model=Model(run_id=run_id, model_id=model_id),
         serialization_format="skops",
         skops_trusted_types=list(TRUSTED_TYPES),
         pip_requirements=_pip_requirements(),
     )
+    for name in TREE_PARAMETERS:
+        if name != FIRST_TREES:
+            skops.io.dump(trees[name], _trees_path(folder, name))
     text = json.dumps(model.as_description(), indent=2, sort_keys=True)
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -68,7 +78,8 @@ def load_model_files(folder: Path) -> RevenueModel:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
         raise ModelNotFoundError(f"the files of the model are gone: {folder}") from missing
-    return RevenueModel.from_description(load_trees(folder / TREES_FILE), description)
+    trees = {name: load_trees(_trees_path(folder, name)) for name in TREE_PARAMETERS}
+    return RevenueModel.from_description(trees, description)
 
 
 def load_trees(path: Path) -> "HistGradientBoostingRegressor":
@@ -91,6 +102,11 @@ def load_trees(path: Path) -> "HistGradientBoostingRegressor":
     if not isinstance(trees, HistGradientBoostingRegressor):
         raise UntrustedModelError(f"{path} holds a {type(trees).__name__}, no trees of ours")
     return trees
+
+
+def _trees_path(folder: Path, name: str) -> Path:
+    """Where the trees of that name lie."""
+    return folder / (TREES_FILE if name == FIRST_TREES else FURTHER_TREES_FILE.format(name=name))
 
 
 def _pip_requirements() -> list[str]:

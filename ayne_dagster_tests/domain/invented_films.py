@@ -17,9 +17,11 @@ DEFAULTS: dict[str, Any] = {
     "company_ids": [],
     "countries": ["US"],
     "original_language": "en",
+    "spoken_languages": ["en"],
     "us_certification": "R",
     "collection_id": None,
     "director_ids": [],
+    "writer_ids": [],
     "cast_ids": [],
     "fetched_at": datetime(2035, 1, 1, tzinfo=UTC),
 }
@@ -59,6 +61,7 @@ def many_films(count: int, *, first_year: int = 2000, years: int = 12) -> pd.Dat
             company_ids=[int(companies[number])],
             countries=[("US", "GB", "FR")[number % 3]],
             director_ids=[int(rng.integers(1, 80))],
+            writer_ids=[1_000 + number % 40],
             cast_ids=rng.integers(1, 300, 6).tolist(),
         )
         for number in range(count)

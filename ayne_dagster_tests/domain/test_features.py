@@ -16,6 +16,11 @@ from ayne_dagster.domain.features import (
 from ayne_dagster.domain.tables import FEATURES, TMDB_DETAILS
 from ayne_dagster_tests.domain.invented_films import all_years, details, film, many_films
 
+LIST_COLUMNS = [
+    *("genres", "company_ids", "countries", "spoken_languages"),
+    *("director_ids", "writer_ids", "cast_ids"),
+]
+
 
 def one(frame: pd.DataFrame, tmdb_id: int) -> pd.Series:
     """The row of one film."""
@@ -74,7 +79,8 @@ def test_history_uses_only_labels_of_films_released_180_days_before():
     )
     features = build_features(frame, ["2010"])
     assert np.isnan(one(features, 2)["company_history_log"])
-    assert one(features, 3)["company_history_log"] == pytest.approx(np.log1p(10_000_000))
+    assert one(features, 3)["company_history_films"] == 1
+    assert one(features, 3)["company_history_log"] == 0, "as good as all films: it is the only one"
 
 
 def test_only_the_first_five_of_the_cast_have_a_history():
@@ -85,7 +91,7 @@ def test_only_the_first_five_of_the_cast_have_a_history():
     )
     features = build_features(frame, ["2010"])
     assert np.isnan(one(features, 2)["cast_history_log"])
-    assert one(features, 3)["cast_history_log"] > 0
+    assert one(features, 3)["cast_history_films"] == 1
 
 
 def test_the_first_film_of_a_collection_is_no_sequel():
@@ -97,6 +103,45 @@ def test_the_first_film_of_a_collection_is_no_sequel():
     features = build_features(frame, ["2009", "2010"])
     assert one(features, 1)[["is_sequel", "collection_films_before"]].tolist() == [False, 0]
     assert one(features, 2)[["is_sequel", "collection_films_before"]].tolist() == [True, 1]
+
+
+def test_a_series_is_known_by_its_title():
+    """Sequels are known before TMDB has a collection of them, and a benchmark has none at all."""
+    frame = details(
+        film(1, title="The Invented Storm", release_date=date(2005, 1, 1)),
+        film(2, title="The Invented Storm II: Thunder", release_date=date(2008, 1, 1)),
+        film(3, title="Something Else", release_date=date(2008, 1, 1)),
+    )
+    features = build_features(frame, ["2005", "2008"])
+    assert one(features, 2)["series_history_films"] == 1
+    assert np.isnan(one(features, 1)["series_history_films"])
+    assert np.isnan(one(features, 3)["series_history_films"])
+    told = ["is_numbered_title", "has_subtitle", "title_words"]
+    assert one(features, 2)[told].tolist() == [True, True, 5]
+    assert one(features, 3)[told].tolist() == [False, False, 2]
+
+
+def test_a_hit_is_measured_by_its_budget_and_by_its_time():
+    """The same gross is a flop of a large budget, and was more in dollars of an earlier year."""
+    frame = details(
+        *(film(100 + n, release_date=date(1990, 1, 1), budget_usd=10**7) for n in range(40)),
+        film(1, release_date=date(1995, 1, 1), director_ids=[1], budget_usd=10**6),
+        film(2, release_date=date(1995, 1, 1), director_ids=[2], budget_usd=10**8),
+        film(3, release_date=date(1999, 1, 1), director_ids=[1]),
+        film(4, release_date=date(1999, 1, 1), director_ids=[2]),
+    )
+    features = build_features(frame, ["1999"])
+    name = "director_history_beyond_budget_log"
+    assert one(features, 3)[name] > one(features, 4)[name]
+
+
+def test_a_film_that_exists_only_in_somebodys_mind_gets_features():
+    """`ayne predict` asks for films no service knows; their ids are made up and negative."""
+    frame = many_films(50)
+    idea = details(film(-1, release_date=date(2030, 5, 1), revenue_usd=None, company_ids=[3]))
+    features = build_features(pd.concat([frame, idea], ignore_index=True), ["2030"])
+    assert features["tmdb_id"].tolist() == [-1]
+    assert not features["is_labelled"].iloc[0]
 
 
 def test_films_without_a_date_give_no_rows():
@@ -119,7 +164,7 @@ def test_frames_of_duckdb_and_of_plain_python_give_the_same_features():
     """DuckDB gives arrays for lists, Int64 with NA for counts, and microsecond timestamps."""
     plain = many_films(60)
     typed = plain.copy()
-    for name in ("genres", "company_ids", "countries", "director_ids", "cast_ids"):
+    for name in LIST_COLUMNS:
         typed[name] = plain[name].map(np.array)
     for name in ("runtime_minutes", "budget_usd", "revenue_usd", "collection_id"):
         typed[name] = plain[name].astype("Int64")

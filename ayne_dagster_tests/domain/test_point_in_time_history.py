@@ -8,23 +8,37 @@ import pytest
 
 from ayne_dagster.domain import point_in_time_history
 from ayne_dagster.domain.point_in_time_history import (
-    PRIOR_WEIGHT,
+    HISTORY_FACTS,
     FilmEntities,
     TrackRecords,
     index_releases,
 )
 
 Lists = Sequence[Sequence[int]]
+WINDOW = 1_000
+PRIOR = 2.0
 
 
 def entities(lists: Lists) -> FilmEntities:
     return FilmEntities.of_lists(pa.array(lists, pa.list_(pa.int64())))
 
 
-def history_of_lists(lists: Lists, days: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
-    """The history of films among themselves."""
+def learned(named: FilmEntities, days: np.ndarray, outcomes: np.ndarray) -> TrackRecords:
+    """Records with a window of 1,000 days; what is beyond the budget is half the outcome."""
+    return TrackRecords.learn(
+        named, days, outcomes, outcomes / 2, window_days=WINDOW, prior_films=PRIOR
+    )
+
+
+def histories(lists: Lists, days: np.ndarray, outcomes: np.ndarray) -> dict[str, np.ndarray]:
+    """The histories of films among themselves."""
     named = entities(lists)
-    return TrackRecords.learn(named, days, outcomes).history(named, days)
+    return learned(named, days, outcomes).history(named, days)
+
+
+def history_of_lists(lists: Lists, days: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
+    """The first-named entity's mean outcome above that of all films."""
+    return histories(lists, days, outcomes)["first_log"]
 
 
 def films_before(lists: Lists, days: np.ndarray) -> np.ndarray:
@@ -35,9 +49,11 @@ def films_before(lists: Lists, days: np.ndarray) -> np.ndarray:
 def test_an_outcome_counts_from_day_180_on_and_not_a_day_earlier():
     """The boundary decides whether a model sees grosses that were not yet earned."""
     days = np.array([0, 179, 180])
-    history = history_of_lists([[1], [1], [1]], days, np.array([16.0, np.nan, np.nan]))
-    assert np.isnan(history[:2]).all()
-    assert history[2] == 16.0
+    history = histories([[1], [1], [1]], days, np.array([16.0, np.nan, np.nan]))
+    for fact in HISTORY_FACTS:
+        assert np.isnan(history[fact][:2]).all(), fact
+    assert history["films"][2] == 1
+    assert history["log"][2] == 0, "it is as good as all films, being the only one"
 
 
 def test_a_film_is_no_part_of_its_own_history():
@@ -56,7 +72,7 @@ def test_one_hit_is_pulled_towards_the_mean_of_all_films():
     days = np.array([0, 0, 0, 400])
     outcomes = np.array([20.0, 14.0, 14.0, np.nan])
     history = history_of_lists([[1], [2], [3], [1]], days, outcomes)
-    assert history[3] == pytest.approx((20 + PRIOR_WEIGHT * 16) / (1 + PRIOR_WEIGHT))
+    assert history[3] == pytest.approx((20 - 16) / (1 + PRIOR))
 
 
 def test_an_entity_named_twice_by_a_film_counts_once():
@@ -81,18 +97,46 @@ def test_it_agrees_with_the_plain_definition():
     rng = np.random.default_rng(2)
     count = 120
     lists = [rng.integers(1, 15, 3).tolist() for _ in range(count)]
-    days = rng.integers(-20_000, 3000, count)
+    days = rng.integers(-3_000, 3_000, count)
     outcomes = np.where(rng.random(count) < 0.3, np.nan, rng.normal(16, 2, count))
-    history = history_of_lists(lists, days, outcomes)
+    history = histories(lists, days, outcomes)
     for film in range(count):
         past = [p for p in range(count) if days[p] <= days[film] - 180 and outcomes[p] > 0]
-        voices = [outcomes[p] for e in set(lists[film]) for p in past if e in lists[p]]
+        usual = np.mean([outcomes[p] for p in past]) if past else 0.0
+        lately = [p for p in past if days[p] > days[film] - 180 - WINDOW]
+        named = set(lists[film])
+        voices = [p for e in named for p in past if e in lists[p]]
+        recent = [outcomes[p] for e in named for p in lately if e in lists[p]]
+        led = [outcomes[p] for p in past if lists[film][0] in lists[p]]
         if not voices:
-            assert np.isnan(history[film])
+            assert all(np.isnan(history[fact][film]) for fact in HISTORY_FACTS)
             continue
-        prior = np.mean([outcomes[p] for p in past])
-        expected = (sum(voices) + PRIOR_WEIGHT * prior) / (len(voices) + PRIOR_WEIGHT)
-        assert history[film] == pytest.approx(expected, abs=1e-6)
+        usual_lately = np.mean([outcomes[p] for p in lately]) if lately else 0.0
+        weight = len(recent) + PRIOR
+        assert history["films"][film] == len(voices)
+        expected = {
+            "log": (sum(recent) - len(recent) * usual_lately) / weight,
+            "beyond_budget_log": sum(recent) / 2 / weight,
+            "best_log": max(outcomes[p] for p in voices) - usual,
+            "first_log": sum(v - usual for v in led) / (len(led) + PRIOR) if led else np.nan,
+        }
+        for fact, value in expected.items():
+            assert history[fact][film] == pytest.approx(value, abs=1e-6, nan_ok=True), fact
+
+
+def test_what_lies_before_the_window_still_counts_as_a_film_and_as_the_best():
+    days = np.array([0, 2_000])
+    history = histories([[1], [1]], days, np.array([18.0, np.nan]))
+    assert [history[fact][1] for fact in ("films", "log", "best_log")] == [1, 0, 0]
+
+
+def test_films_of_one_day_may_stand_in_any_order():
+    days, outcomes = np.array([0, 0, 0, 900]), np.array([20.0, 14.0, 17.0, np.nan])
+    lists = [[1], [1], [2], [1, 2]]
+    order = [2, 1, 0, 3]
+    one = histories(lists, days, outcomes)
+    other = histories([lists[i] for i in order], days[order], outcomes[order])
+    assert [values[3] for values in one.values()] == [values[3] for values in other.values()]
 
 
 def test_earlier_films_of_a_collection_are_counted_by_day():
@@ -107,11 +151,11 @@ def test_no_films_have_no_history():
 
 def test_entities_that_no_outcome_knows_have_no_history_whatever_their_id():
     """Ids are looked up in a sorted list: one beyond its end, or between two, is nobody."""
-    past = TrackRecords.learn(entities([[10], [30]]), np.array([0, 0]), np.array([16.0, 12.0]))
+    past = learned(entities([[10], [30]]), np.array([0, 0]), np.array([16.0, 12.0]))
     asked = entities([[5], [20], [2**62], [30]])
-    history = past.history(asked, np.full(4, 1000))
+    history = past.history(asked, np.full(4, 1000))["first_log"]
     assert np.isnan(history[:3]).all()
-    assert history[3] == (12.0 + PRIOR_WEIGHT * 14.0) / (1 + PRIOR_WEIGHT)
+    assert history[3] == (12.0 - 14.0) / (1 + PRIOR)
 
 
 def test_lists_are_cut_before_repeats_are_dropped():

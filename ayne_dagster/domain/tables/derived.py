@@ -13,6 +13,7 @@ from ayne_dagster.domain.tables.contract import (
     tmdb_id_column,
 )
 from ayne_dagster.domain.tables.modelling import score_columns
+from ayne_dagster.domain.tables.track_records import history_columns
 
 T = ColumnType
 AGE_BANDS = ("unreleased", "0-60 days", "60-180 days", "180-365 days", "over 365 days", "undated")
@@ -69,6 +70,8 @@ FEATURES = TableContract(
         Column("genres", T.VARCHAR_LIST, "Genre names.", nullable=False),
         Column("main_country", T.VARCHAR, "First producing country, ISO 3166-1."),
         Column("original_language", T.VARCHAR, "ISO 639-1."),
+        Column("is_us_production", T.BOOLEAN, "The US are a producing country.", nullable=False),
+        Column("is_in_english", T.BOOLEAN, "English is spoken or original.", nullable=False),
         Column("us_certification", T.VARCHAR, "US certification."),
         Column(
             "is_sequel",
@@ -84,14 +87,11 @@ FEATURES = TableContract(
             minimum=0,
         ),
         Column(
-            "company_history_log",
-            T.DOUBLE,
-            "Smoothed mean ln(1+revenue) of its companies' "
-            "films released at least 180 days before.",
+            "is_numbered_title", T.BOOLEAN, "The title ends in a sequel's number.", nullable=False
         ),
-        Column("director_history_log", T.DOUBLE, "The same of its directors."),
-        Column("cast_history_log", T.DOUBLE, "The same of its first five cast members."),
-        Column("collection_history_log", T.DOUBLE, "The same of its collection."),
+        Column("has_subtitle", T.BOOLEAN, "The title has a colon or a dash.", nullable=False),
+        Column("title_words", T.INTEGER, "Words of the title.", nullable=False, minimum=0),
+        *history_columns(),
         Column(
             "revenue_usd",
             T.DOUBLE,
@@ -216,8 +216,12 @@ TRAINED_MODEL = TableContract(
             "Median of its upper over its lower end: 10 reaches from 1 to 10 million.",
             minimum=1,
         ),
-        Column("residual_low_log", T.DOUBLE, "10 % quantile of the calibration residuals, log."),
-        Column("residual_high_log", T.DOUBLE, "90 % quantile of the calibration residuals, log."),
+        Column(
+            "interval_factor",
+            T.DOUBLE,
+            "By how much the predicted spread is stretched, from films not trained on.",
+            minimum=0,
+        ),
         Column("data_fingerprint", T.VARCHAR, "Hash of the training rows."),
         Column("outcomes_fingerprint", T.VARCHAR, "Hash of the films of the year scored on."),
         Column("parameters_hash", T.VARCHAR, "Hash of what decides a model besides the rows."),
