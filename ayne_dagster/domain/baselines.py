@@ -13,13 +13,14 @@ import pandas as pd
 
 from ayne_dagster.domain.features import OUTCOME_COLUMNS
 from ayne_dagster.domain.model_inputs import InputEncoding
+from ayne_dagster.domain.price_index import log_price_level
 
 BUDGET_RULE_YEARS = 5
 """The rule's multiple is the median of the last five years (`MODEL_FACTS`)."""
 
 LEAK_MARKER_PARAMETERS: dict[str, Any] = {
     "learning_rate": 0.1,
-    "max_iter": 120,
+    "max_iter": 80,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 20,
     "l2_regularization": 1.0,
@@ -67,10 +68,13 @@ def budget_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.nd
 def ols_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarray:
     """Ordinary least squares of ln(1+revenue) on ln(budget) and whether the budget is missing.
 
+    In constant dollars: each film's by the price level of its year, the predicted ones' by that of
+    the year of the origin.
+
     Args:
         train: Labelled films released before the origin.
         films: Films to predict.
-        origin: First day of the predicted year; not looked at, all earlier films count.
+        origin: First day of the predicted year.
 
     Returns:
         Predictions in US dollars, shape (films,).
@@ -78,15 +82,17 @@ def ols_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarr
     Raises:
         ValueError: There is no labelled film to learn from.
     """
-    del origin
     _need_films(train, "regression on the budget")
-    log_budget = np.log(_numbers(train["budget_usd"]))
+    levels = log_price_level(pd.to_datetime(train["release_date"]).dt.year.to_numpy())
+    level_now = float(log_price_level(np.array([origin.year]))[0])
+    log_budget = np.log(_numbers(train["budget_usd"])) - levels
     # Centred, so that a missing budget counts as a usual one where no missing one was learned from.
     is_known = ~np.isnan(log_budget)
     usual = float(log_budget[is_known].mean()) if is_known.any() else 0.0
-    outcome = np.log1p(train["revenue_usd"].to_numpy(float))
+    outcome = np.log1p(train["revenue_usd"].to_numpy(float)) - levels
     weights, *_ = np.linalg.lstsq(_budget_matrix(log_budget, usual), outcome, rcond=None)
-    predicted = _budget_matrix(np.log(_numbers(films["budget_usd"])), usual) @ weights
+    asked = np.log(_numbers(films["budget_usd"])) - level_now
+    predicted = _budget_matrix(asked, usual) @ weights + level_now
     return np.expm1(np.maximum(predicted, 0.0))
 
 

@@ -29,7 +29,7 @@ MINIMUM_FILMS = 30
 MINIMUM_VALUES = 10
 """Columns of a few films or of a few values can agree by chance."""
 
-_MOST_FILMS = 5_000
+_MOST_FILMS = 2_000
 """Films compared: a copy shows in any of them."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from ayne_dagster.domain.baselines import NoForecastError, budget_rule, leak_marker, ols_rule
 from ayne_dagster.domain.features import OUTCOME_COLUMNS, build_features
 from ayne_dagster.domain.model_scores import rmsle
+from ayne_dagster.domain.price_index import log_price_level
 from ayne_dagster_tests.domain.invented_films import all_years, many_films
 
 ORIGIN = date(2010, 1, 1)
@@ -50,22 +51,35 @@ def test_the_budget_rule_needs_films():
 def test_the_regression_finds_a_power_law_and_what_a_missing_budget_means():
     budgets = [1e6, 1e7, 1e8]
     train = rule_frame(
-        *(("2009-01-01", budget, 3.0 * budget**0.9) for budget in budgets),
-        ("2009-01-01", None, 5e4),
+        *(("2010-01-01", budget, 3.0 * budget**0.9) for budget in budgets),
+        ("2010-01-01", None, 5e4),
     )
     films = pd.DataFrame({"budget_usd": [2e7, None]})
     predicted = ols_rule(train, films, ORIGIN)
     assert predicted == pytest.approx([3.0 * 2e7**0.9, 5e4], rel=1e-3)
 
 
+def test_the_regression_learns_in_dollars_of_one_worth():
+    """The same films thirty years earlier, at its prices, teach the same."""
+    level = float(np.exp(np.diff(log_price_level(np.array([1980, 2010]))))[0])
+    films = pd.DataFrame({"budget_usd": [2e7, None]})
+    rows = [(1e6, 2e6), (1e8, 9e7), (None, 4e5)]
+    now = rule_frame(*(("2010-01-01", budget, revenue) for budget, revenue in rows))
+    then = rule_frame(
+        *(("1980-01-01", budget and budget / level, revenue / level) for budget, revenue in rows)
+    )
+    assert level > 2
+    assert ols_rule(then, films, ORIGIN) == pytest.approx(ols_rule(now, films, ORIGIN), rel=1e-4)
+
+
 def test_a_missing_budget_counts_as_a_usual_one_where_none_was_missing_before():
-    train = rule_frame(("2009-01-01", 1e6, 1e6), ("2009-01-01", 1e8, 1e8))
+    train = rule_frame(("2010-01-01", 1e6, 1e6), ("2010-01-01", 1e8, 1e8))
     predicted = ols_rule(train, pd.DataFrame({"budget_usd": [None]}), ORIGIN)
     assert predicted == pytest.approx([1e7], rel=1e-3)
 
 
 def test_the_regression_without_any_budget_says_the_geometric_mean():
-    train = rule_frame(("2009-01-01", None, 1e4), ("2009-01-01", None, 1e6))
+    train = rule_frame(("2010-01-01", None, 1e4), ("2010-01-01", None, 1e6))
     predicted = ols_rule(train, pd.DataFrame({"budget_usd": [None, 1e6]}), ORIGIN)
     assert predicted[0] == pytest.approx(1e5, rel=1e-3)
     assert np.isfinite(predicted).all()
