@@ -51,6 +51,7 @@ from ayne_dagster.domain.year_model import (
 )
 from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.kept_predictions import KeptPredictions
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -84,13 +85,12 @@ _SHOWN_BY_YEAR = (
     ),
     ins={
         "models": dg.AssetIn(TRAINED_MODEL.name),
-        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
     },
+    deps=[dg.AssetDep(FEATURES.name, partition_mapping=year_and_all_before())],
 )
 def back_test(
     context: dg.AssetExecutionContext,
     models: pd.DataFrame,
-    features_until: pd.DataFrame,
     queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
     settings: dg.ResourceParam[Settings],
@@ -98,10 +98,11 @@ def back_test(
     """Score the run's years film by film, and say how all years together stand."""
     seed = settings.model.seed
     years = dated_keys(context)
+    labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
     stored = stored_partitions(queries, BACK_TEST, release_year_partitions().get_partition_keys())
     uris = models.set_index("release_year")["model_uri"].dropna()
     found = [
-        _score_year(features_until, year, str(uris[year]), stored, experiments, seed)
+        _score_year(labelled, year, str(uris[year]), stored, experiments, seed)
         for year in years
         if year in uris.index
     ]
@@ -110,7 +111,7 @@ def back_test(
     others = stored[~stored["release_year"].isin(context.partition_keys)]
     pooled = pd.concat([part for part in (others, frame) if not part.empty] or [frame])
     estimates = pooled_scores(pooled, seed)
-    pictures = _pictures(pooled, estimates, features_until, experiments, seed)
+    pictures = _pictures(pooled, estimates, labelled, experiments, seed)
     if any(is_new for _, is_new in found):
         _log(pooled, pictures, experiments)
     add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
