@@ -87,8 +87,7 @@ def plot_coverage_by_year(scores: pd.DataFrame) -> bytes:
     for axes in (inside, width):
         theme.whole_numbers(axes, "x")
         theme.light_grid(axes, "y")
-        if len(years) == 1:
-            axes.set_xlim(years[0] - 2, years[0] + 2)
+        axes.set_xlim(years.min() - 0.8, years.max() + 0.8)
     return theme.to_png(figure)
 
 

@@ -263,7 +263,9 @@ def _failed_checks(result: Any) -> list[str]:
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed:
             words = "; ".join(
-                f"{name}: {value.value}" for name, value in evaluation.metadata.items()
+                f"{name}: {value.value}"
+                for name, value in evaluation.metadata.items()
+                if "\n" not in str(value.value)  # Tables are for the UI.
             )
             failed.append(
                 f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name} ({words})"

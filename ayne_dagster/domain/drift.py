@@ -24,6 +24,9 @@ REFERENCE_YEARS = 5
 """Inputs are compared with the five years before: budgets and track records in dollars of 1990 are
 unlike today's without anything being wrong."""
 
+WHOLE_YEAR = 0.7
+"""Share of the films of the years before from which on a year counts as complete."""
+
 ERROR_YEARS = 10
 """Errors are compared with the ten scored years before."""
 
@@ -88,11 +91,24 @@ class ErrorDrift:
         return self.rmsle > limit and self.rmsle_low > self.rmsle_before
 
 
-def newest_year(rows: pd.DataFrame, minimum_films: int = MINIMUM_FILMS) -> str | None:
-    """The latest release year with enough rows; None where no year has."""
+def newest_year(
+    rows: pd.DataFrame, minimum_films: int = MINIMUM_FILMS, *, is_whole: bool = False
+) -> str | None:
+    """The latest release year with enough rows; None where no year has.
+
+    Args:
+        rows: Rows with a release year.
+        minimum_films: Rows it must have.
+        is_whole: It must also have `WHOLE_YEAR` of the mean of the years before it: outcomes of a
+            year come in month by month, and films of January are unlike those of a year.
+    """
     counts = rows["release_year"].astype(str).value_counts()
-    years = sorted(counts[counts >= minimum_films].index)
-    return years[-1] if years else None
+    for year in sorted(counts[counts >= minimum_films].index, reverse=True):
+        of_before = years_before(rows, year, REFERENCE_YEARS)
+        usual = len(of_before) / max(of_before["release_year"].nunique(), 1)
+        if not is_whole or counts[year] >= WHOLE_YEAR * usual:
+            return str(year)
+    return None
 
 
 def years_before(rows: pd.DataFrame, year: str, most: int) -> pd.DataFrame:
@@ -102,7 +118,7 @@ def years_before(rows: pd.DataFrame, year: str, most: int) -> pd.DataFrame:
 
 
 def input_drift(films: pd.DataFrame, inputs: Sequence[str]) -> tuple[str | None, list[InputDrift]]:
-    """Compare the films with an outcome of the newest year with those of the five before.
+    """Compare the films with an outcome of the newest whole year with those of the five before.
 
     Like with like: films without an outcome are mostly others than those the model learns from.
 
@@ -115,7 +131,7 @@ def input_drift(films: pd.DataFrame, inputs: Sequence[str]) -> tuple[str | None,
         The newest year, and one entry per input, the largest index first; no year and no entry
         where there are too few films on either side.
     """
-    year = newest_year(films)
+    year = newest_year(films, is_whole=True)
     if year is None:
         return None, []
     newest = films[films["release_year"].astype(str) == year]

@@ -13,8 +13,8 @@ from ayne_dagster.domain.input_groups import INPUT_GROUPS
 from ayne_dagster.domain.model_scores import rmsle
 from ayne_dagster.domain.revenue_model import RevenueModel
 
-REPEATS = 5
-"""Shuffles of each group, so that one lucky shuffle does not decide."""
+REPEATS = 3
+"""Shuffles of each group in each year, so that one lucky shuffle does not decide."""
 
 
 def grouped_importance(

@@ -114,9 +114,10 @@ class FilmParts:
         return to_json({"results": [video]})
 
     def _neighbours(self, row: int) -> np.ndarray:
+        """Films of its first genre; all films where it has none, or one TMDB no longer knows."""
         genre_ids = self._catalogue.film(row).genre_ids
-        if genre_ids:
-            return self._catalogue.rows_of_genre(genre_ids[0])
+        if genre_ids and len(of_genre := self._catalogue.rows_of_genre(genre_ids[0])):
+            return of_genre
         return self._catalogue.rows_by_votes
 
     def _similar(self, row: int, day: int, page: int) -> str:

@@ -32,6 +32,9 @@ _YEAR_TAG = "release_year"
 _FINGERPRINT_TAG = "data_fingerprint"
 _PARAMETERS_TAG = "parameters_hash"
 
+BACK_TEST_RUN = "back_test"
+"""Name and kind of the runs that hold the scores of all years together."""
+
 
 class OutdatedModelError(ModelNotFoundError):
     """A stored model was written by another version, so that this one cannot read it."""
@@ -125,6 +128,33 @@ class ExperimentLog:
         latest = self._client.get_run(logged.source_run_id).data.metrics
         if any(latest.get(name) != value for name, value in _metrics(year_model).items()):
             self._log_numbers(logged.source_run_id, logged.model_id, year_model, {})
+
+    def log_back_test(
+        self,
+        scores: Mapping[str, float | None],
+        *,
+        tags: Mapping[str, str],
+        figures: Mapping[str, bytes],
+    ) -> str:
+        """Keep the scores of all years together, with their pictures, as one finished run.
+
+        Args:
+            scores: By name; those without a value are left out.
+            tags: What they are of: films, years, code version.
+            figures: PNG bytes by file name without ending.
+
+        Returns:
+            MLflow's id of the run.
+        """
+        from mlflow.entities import Metric
+
+        now_ms = int(time.time() * 1000)
+        with self._run(BACK_TEST_RUN, {"kind": BACK_TEST_RUN, **tags}) as run_id:
+            known = {name: float(value) for name, value in scores.items() if value is not None}
+            metrics = [Metric(name, value, now_ms, 0) for name, value in known.items()]
+            self._client.log_batch(run_id, metrics=metrics)
+            self._log_figures(run_id, figures)
+        return run_id
 
     def find_year_model(self, year: int, fingerprint: str, parameters_hash: str) -> str | None:
         """The address of a stored model trained on the same rows with the same parameters.

@@ -101,6 +101,15 @@ def test_every_film_with_an_outcome_and_a_model_is_back_tested(first_run: Popula
         assert figures[name].startswith(f"![{name}](data:image/png")
 
 
+def test_years_that_are_what_they_were_are_not_scored_again(
+    second_run: tuple[World, World, Run, int],
+):
+    """A score costs a model of its own, the leak marker's."""
+    figures = second_run[2].figures("back_test")
+    assert figures["years scored"] == figures["years unchanged"] > 0
+    assert figures["films, all years"] > 0
+
+
 def test_the_final_sets_hold_every_film_with_an_outcome_once(first_run: Populated):
     world, run = first_run
     folder = world.folder / "processed"

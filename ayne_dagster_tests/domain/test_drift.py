@@ -79,6 +79,14 @@ def test_the_newest_year_is_one_with_enough_films():
     assert newest_year(frame.head(3)) is None
 
 
+def test_a_year_whose_outcomes_have_only_begun_to_come_in_is_not_compared():
+    """Films of January to May are no sample of a year."""
+    frame = pd.concat([films(), films().tail(60).assign(release_year="2020")])
+    assert newest_year(frame) == "2020"
+    assert newest_year(frame, is_whole=True) == "2019"
+    assert input_drift(frame, INPUTS)[0] == "2019"
+
+
 def test_a_first_year_has_nothing_to_be_compared_with():
     frame = films()
     assert input_drift(frame[newest(frame)], INPUTS) == (None, [])

@@ -74,6 +74,17 @@ def test_what_is_missing_becomes_what_the_service_sends(folder: Path) -> None:
     assert body["keywords"] == {"keywords": []}
 
 
+def test_a_film_of_a_genre_tmdb_no_longer_has_still_has_similar_films(tmp_path: Path) -> None:
+    """ "Foreign" (10769) was a genre once; some real rows still carry it."""
+    foreign = [{"id": 10769, "name": "Foreign"}]
+    write(tmp_path, "movies", [{"tmdb_id": 7, "title": "Old", "genres": foreign},
+                               {"tmdb_id": 8, "title": "Other"}])  # fmt: skip
+    for name in ("credits", "keywords", "ratings"):
+        write(tmp_path, name, [])
+    body = load(tmp_path).tmdb("movie/7", append_to_response="similar,recommendations").json()
+    assert [film["id"] for film in body["similar"]["results"]] == [8]
+
+
 def test_what_is_there_is_served_as_it_is(folder: Path) -> None:
     client = load(folder)
     append = "credits,keywords,release_dates,videos"

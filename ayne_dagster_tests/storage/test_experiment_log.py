@@ -186,6 +186,21 @@ def test_a_failure_while_storing_leaves_a_failed_run_and_no_model_to_find(
     assert [run.info.status for run in runs] == ["FAILED"]
 
 
+def test_the_scores_of_all_years_are_a_run_of_their_own(log: ExperimentLog):
+    """A score without a value is left out: 0 would be the best error there is."""
+    run_id = log.log_back_test(
+        {"rmsle": 1.5, "spearman": None},
+        tags={"films": "1861", "release_years": "2014-2019"},
+        figures={"error_by_year": b"\x89PNG"},
+    )
+    run = log._client.get_run(run_id)
+    assert run.data.metrics == {"rmsle": 1.5}
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["release_years"] == "2014-2019"
+    (figure,) = log._client.list_artifacts(run_id, "figures")
+    assert figure.path == "figures/error_by_year.png"
+
+
 def test_a_year_without_a_model_cannot_be_stored(log: ExperimentLog, features: pd.DataFrame):
     with pytest.raises(ValueError, match="are needed"):
         store(log, train_year(features, 1990, seed=SEED))

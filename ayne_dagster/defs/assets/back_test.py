@@ -1,8 +1,9 @@
 """`back_test`: what each year's model had said of the films whose outcome is known by now."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from ayne_dagster.charts.back_test import (
     plot_actual_against_predicted,
     plot_biggest_misses,
     plot_residuals_by_genre,
+    years_in_words,
 )
 from ayne_dagster.charts.back_test_scores import (
     plot_coverage_by_year,
@@ -34,9 +36,11 @@ from ayne_dagster.domain.back_test import (
     pooled_table,
     score_films,
     scores_by_year,
+    scores_of,
 )
 from ayne_dagster.domain.permutation_importance import grouped_importance
 from ayne_dagster.domain.revenue_model import RevenueModel
+from ayne_dagster.domain.score_intervals import ScoreEstimates
 from ayne_dagster.domain.tables import BACK_TEST, FEATURES, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     POPULATION,
@@ -48,8 +52,8 @@ from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.movie_queries import MovieQueries
 
-IMPORTANCE_YEARS = 10
-"""What the models lean on is measured on the newest scored years: ten take seconds."""
+IMPORTANCE_YEARS = 5
+"""What the models lean on is measured on the newest scored years, .3 s each."""
 
 _SHOWN_BY_YEAR = (
     "release_year",
@@ -94,25 +98,29 @@ def back_test(
     years = dated_keys(context)
     stored = stored_partitions(queries, BACK_TEST, release_year_partitions().get_partition_keys())
     uris = models.set_index("release_year")["model_uri"].dropna()
-    frames = [
+    found = [
         _score_year(features_until, year, str(uris[year]), stored, experiments, seed)
         for year in years
         if year in uris.index
     ]
-    scored = [frame for frame in frames if not frame.empty]
-    columns = BACK_TEST.column_names
-    frame = pd.concat(scored, ignore_index=True) if scored else pd.DataFrame(columns=columns)
+    scored = [rows for rows, _ in found if not rows.empty]
+    frame = pd.concat(scored, ignore_index=True) if scored else stored.head(0)
     others = stored[~stored["release_year"].isin(context.partition_keys)]
     pooled = pd.concat([part for part in (others, frame) if not part.empty] or [frame])
+    estimates = pooled_scores(pooled, seed)
+    pictures = _pictures(pooled, estimates, features_until, experiments, seed)
+    if any(is_new for _, is_new in found):
+        _log(pooled, pictures, experiments)
     add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
     return dg.MaterializeResult(
         value=frame,
         metadata={
             "films": len(frame),
             "years scored": len(scored),
+            "years unchanged": sum(not is_new for _, is_new in found),
             "population": POPULATION,
-            **_pooled_figures(pooled, seed),
-            "what the models lean on": _importance(pooled, features_until, experiments, seed),
+            **_tables(pooled, estimates, seed),
+            **{name: inline_image(picture, name) for name, picture in pictures.items()},
             "preview": preview(frame),
         },
     )
@@ -125,18 +133,16 @@ def _score_year(
     stored: pd.DataFrame,
     experiments: ExperimentLog,
     seed: int,
-) -> pd.DataFrame:
-    """The rows of a year; the stored ones where model and outcomes are what they were."""
+) -> tuple[pd.DataFrame, bool]:
+    """The rows of a year, and whether they are new: model or outcomes are not what they were."""
     of_outcomes = outcomes_fingerprint(features, int(year))
     known = stored[stored["release_year"] == year]
-    is_unchanged = (known["model_uri"] == model_uri) & (
-        known["outcomes_fingerprint"] == of_outcomes
-    )
-    if len(known) and is_unchanged.all():
-        return known
+    is_same = (known["model_uri"] == model_uri) & (known["outcomes_fingerprint"] == of_outcomes)
     films = films_with_outcome(features, int(year))
+    if len(known) == len(films) and is_same.all():
+        return known, False
     if films.empty:
-        return pd.DataFrame()
+        return known.head(0), True
     scored = score_films(
         experiments.load_model(model_uri),
         training_films(features, int(year)),
@@ -144,35 +150,58 @@ def _score_year(
         date(int(year), 1, 1),
         seed,
     )
-    return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri)
+    return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri), True
 
 
-def _pooled_figures(pooled: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Tables and pictures of all stored years together."""
-    estimates = pooled_scores(pooled, seed)
-    by_year = scores_by_year(pooled)
+def _tables(
+    pooled: pd.DataFrame, estimates: Mapping[str, ScoreEstimates], seed: int
+) -> dict[str, Any]:
+    """The scores of all stored years together, and of each."""
     table = pooled_table(pooled, estimates, seed)
-    pictures = {
+    by_year = scores_by_year(pooled)[list(_SHOWN_BY_YEAR)]
+    return {
+        "films, all years": len(pooled),
+        "all years together": dg.MetadataValue.md(markdown_table(table)),
+        "year by year": dg.MetadataValue.md(markdown_table(by_year, len(by_year))),
+    }
+
+
+def _pictures(
+    pooled: pd.DataFrame,
+    estimates: Mapping[str, ScoreEstimates],
+    features: pd.DataFrame,
+    experiments: ExperimentLog,
+    seed: int,
+) -> dict[str, bytes]:
+    """Everything there is to look at, of all stored years together."""
+    by_year = scores_by_year(pooled)
+    return {
         "actual against predicted": plot_actual_against_predicted(pooled),
         "error by year": plot_error_by_year(by_year),
         "coverage by year": plot_coverage_by_year(by_year),
         "honest against leaky": plot_honest_against_leaky(estimates, pooled, model=MODEL),
+        "what the models lean on": _importance(pooled, features, experiments, seed),
         "residuals by genre": plot_residuals_by_genre(pooled),
         "biggest misses": plot_biggest_misses(pooled),
     }
-    return {
-        "films, all years": len(pooled),
-        "all years together": dg.MetadataValue.md(markdown_table(table)),
-        "year by year": dg.MetadataValue.md(
-            markdown_table(by_year[list(_SHOWN_BY_YEAR)], len(by_year))
-        ),
-        **{name: inline_image(picture, name) for name, picture in pictures.items()},
-    }
+
+
+def _log(pooled: pd.DataFrame, pictures: dict[str, bytes], experiments: ExperimentLog) -> None:
+    """Keep the pooled scores in the experiment log, beside those of each year's model."""
+    experiments.log_back_test(
+        scores_of(pooled),
+        tags={
+            "films": str(len(pooled)),
+            "release_years": years_in_words(pooled) if len(pooled) else "none",
+            "code_version": version("ayne-dagster"),
+        },
+        figures={name.replace(" ", "_"): picture for name, picture in pictures.items()},
+    )
 
 
 def _importance(
     pooled: pd.DataFrame, features: pd.DataFrame, experiments: ExperimentLog, seed: int
-) -> dg.MarkdownMetadataValue:
+) -> bytes:
     """The picture of grouped permutation importance on the newest years scored."""
     uris = pooled.drop_duplicates("release_year").set_index("release_year")["model_uri"]
     measured: list[tuple[RevenueModel, pd.DataFrame]] = []
@@ -181,8 +210,7 @@ def _importance(
             films = films_with_outcome(features, int(year))
             measured.append((experiments.load_model(uris[year]), films))
     found = grouped_importance(measured, seed=seed)
-    films = sum(len(films) for _, films in measured)
-    return inline_image(plot_importance(found, films=films), "what the models lean on")
+    return plot_importance(found, films=sum(len(films) for _, films in measured))
 
 
 def _newest(uris: pd.Series, features: pd.DataFrame) -> Sequence[str]:
