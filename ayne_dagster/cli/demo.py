@@ -17,6 +17,7 @@ from ayne_dagster.cli.options import YEARS, json_option
 if TYPE_CHECKING:
     from ayne_dagster.cli.job_runs import JobOutcome
     from ayne_dagster.sandbox.config import SandboxConfig
+    from ayne_dagster.storage.warehouse import Warehouse
 
 _STAGES = ("discovered_movies", "tmdb_details", "omdb_ratings", "frozen_flags", "features",
            "forecasts")  # fmt: skip
@@ -164,9 +165,23 @@ def _report(
             for one in outcome.assets
         },
         "model": queries.model_scores(keys),
+        "back-test": _back_test(queries.warehouse, keys),
         "top forecasts": queries.top_forecasts(keys, 10),
         "failed checks": outcome.failed_checks,
     }
+
+
+def _back_test(warehouse: "Warehouse", keys: list[str]) -> dict[str, Any]:
+    """Films scored and the scores of all years together; None where there is no film."""
+    from ayne_dagster.domain.back_test import scores_of
+    from ayne_dagster.domain.tables import BACK_TEST
+    from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing, load_frame
+
+    try:
+        films = load_frame(warehouse, BACK_TEST, years=keys)
+    except UpstreamMissing:
+        return {"films": 0}
+    return {"films": len(films), **scores_of(films)}
 
 
 def _counts(per_year: Any, key: str) -> dict[str, int]:
@@ -211,6 +226,13 @@ def _show(report: dict[str, Any]) -> None:
             "median multiple of the budget",
         )
     )  # fmt: skip
+    if (pooled := report["back-test"])["films"]:
+        screen.print(
+            f"All {pooled['films']:,} films together: RMSLE [bold]{pooled['rmsle']:.2f}[/], budget "
+            f"rule {pooled['rmsle_budget_rule']:.2f}, regression on the budget "
+            f"{pooled['rmsle_ols']:.2f}; {pooled['rmsle_leak_marker']:.2f} with votes and ratings, "
+            "which nobody knows before release."
+        )
     screen.print()
     screen.print(
         table(

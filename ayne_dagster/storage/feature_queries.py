@@ -12,7 +12,7 @@ import pyarrow as pa
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
 from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS
 from ayne_dagster.domain.release_years import calendar_years
-from ayne_dagster.domain.tables import FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
+from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
 from ayne_dagster.storage.table_writes import stored_columns
@@ -70,6 +70,39 @@ class FeatureQueries:
     def flags(self, years: Sequence[str]) -> pd.DataFrame:
         """Whether the films of these years are frozen: `tmdb_id`, `is_frozen`."""
         return self._beside(FROZEN_FLAGS, ("tmdb_id", "is_frozen"), years)
+
+    def labelled(self, until: str | None = None) -> pd.DataFrame:
+        """The `features` of films with an outcome that may be trained on, sorted by tmdb_id.
+
+        Of a million films some ten thousand have one: only these come into memory.
+
+        Args:
+            until: Last release year; None: all.
+
+        Raises:
+            UpstreamMissing: There are no features yet.
+        """
+        qualified = self.warehouse.qualified(FEATURES.name)
+        missing = UpstreamMissing(
+            f"{FEATURES.name} has never been materialized in {self.warehouse.path}; "
+            "materialize it first"
+        )
+        if not self.warehouse.exists:
+            raise missing
+        with self.warehouse.reading() as connection:
+            stored = stored_columns(connection, qualified)
+            if not stored:
+                raise missing
+            # A column the contract has gained stands in the table after its next write.
+            names = ", ".join(
+                f'"{c.name}"' if c.name in stored else f'NULL::{c.type.value} AS "{c.name}"'
+                for c in FEATURES.columns
+            )
+            return connection.execute(
+                f"SELECT {names} FROM {qualified} WHERE is_labelled AND NOT is_unit_suspect "
+                "AND release_year <= coalesce(?, release_year) ORDER BY tmdb_id",
+                [until],
+            ).df()
 
     def _films(
         self, columns: Sequence[str], condition: str, parameter: list[str] | int

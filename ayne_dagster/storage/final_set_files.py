@@ -1,6 +1,6 @@
 """The final sets on disk: written whole or not at all, read from `features`.
 
-Lives here: reading the films with an outcome, writing Parquet and the card by atomic rename. Not
+Lives here: counting what there is, writing Parquet and the card by atomic rename. Not
 here: which films and columns go where (`domain/final_sets.py`).
 """
 
@@ -39,18 +39,6 @@ class FinalSetFiles:
 
     warehouse: Warehouse
     folder: Path
-
-    def labelled_films(self) -> pd.DataFrame:
-        """The films with an outcome that may be trained on, all columns of `features`.
-
-        Raises:
-            UpstreamMissing: There are no features yet.
-        """
-        columns = ", ".join(f'"{name}"' for name in FEATURES.column_names)
-        return self._ask(
-            f"SELECT {columns} FROM {{features}} WHERE is_labelled AND NOT is_unit_suspect "
-            "ORDER BY tmdb_id"
-        )
 
     def counts(self) -> tuple[FeatureCounts, str | None, str | None]:
         """Films in `features`, and their first and last release year.

@@ -26,6 +26,7 @@ def test_promise_1_the_demo_fills_the_graph_and_a_second_call_sends_nothing(
     assert first["is_complete"]
     assert first["stored"]["films"] == first["expected"]["films"] > 0
     assert sum(first["requests"]["sent"].values()) > 0
+    assert first["back-test"] == second["back-test"]
     assert second["is_complete"]
     assert second["requests"]["sent"] == dict.fromkeys(second["requests"]["sent"], 0)
     changed = second["rows changed"]

@@ -9,7 +9,7 @@ import pytest
 
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
 from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
-from ayne_dagster.domain.tables import FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
+from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.warehouse import Warehouse
@@ -103,6 +103,24 @@ def test_a_film_nobody_voted_on_has_no_rating(queries: FeatureQueries) -> None:
     frame = with_outcomes(queries, build_features(queries.details(["2001"]), ["2001"]), "2001")
     assert frame["outcome_vote_count"].tolist() == [0]
     assert frame["outcome_tmdb_rating"].isna().all()
+
+
+def test_only_films_with_an_outcome_are_read_for_models(queries: FeatureQueries) -> None:
+    with pytest.raises(UpstreamMissing, match="features"):
+        queries.labelled()
+    known = {"release_date": date(2001, 1, 1), "release_month": 1, "release_day_of_year": 1,
+             "release_weekday": 0, "collection_films_before": 0}  # fmt: skip
+    rows = [
+        row_of(FEATURES, **known, tmdb_id=1, release_year="2001", is_labelled=True),
+        row_of(FEATURES, **known, tmdb_id=2, release_year="2001"),
+        row_of(FEATURES, **known, tmdb_id=3, release_year="2001", is_labelled=True,
+               is_unit_suspect=True),
+        row_of(FEATURES, **known, tmdb_id=4, release_year="2002", is_labelled=True),
+    ]  # fmt: skip
+    put(queries.warehouse, FEATURES, *rows)
+    assert queries.labelled()["tmdb_id"].tolist() == [1, 4]
+    assert queries.labelled("2001")["tmdb_id"].tolist() == [1]
+    assert list(queries.labelled()) == FEATURES.column_names
 
 
 def with_outcomes(queries: FeatureQueries, built: pd.DataFrame, year: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from ayne_dagster.domain.final_sets import data_card, split_by_time
 from ayne_dagster.domain.tables import FEATURES, FINAL_SETS
 from ayne_dagster.domain.tables.modelling import FINAL_SET_NAMES
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.final_set_files import CARD, FinalSetFiles
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.storage.film_rows import put, row_of
@@ -47,7 +48,11 @@ def files(warehouse: Warehouse, tmp_path: Path) -> FinalSetFiles:
 
 
 def written(files: FinalSetFiles, first_test_year: int | None = None) -> pd.DataFrame:
-    split = split_by_time(files.labelled_films(), first_test_year=first_test_year, minimum_films=30)
+    split = split_by_time(
+        FeatureQueries(files.warehouse).labelled(),
+        first_test_year=first_test_year,
+        minimum_films=30,
+    )
     report = files.write(split, NOW)
     counts, *_ = files.counts()
     files.write_card(data_card(split, report, counts, seed=42, now=NOW, notice="The terms."))
@@ -152,7 +157,7 @@ def test_too_few_films_for_a_test_are_all_training_films(warehouse: Warehouse, t
 
 def test_without_features_there_is_a_clear_error(warehouse: Warehouse, tmp_path: Path):
     with pytest.raises(UpstreamMissing, match="features"):
-        FinalSetFiles(warehouse, tmp_path / "processed").labelled_films()
+        FinalSetFiles(warehouse, tmp_path / "processed").counts()
 
 
 def test_every_file_has_its_row_in_the_table(files: FinalSetFiles):

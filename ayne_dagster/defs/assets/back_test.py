@@ -32,6 +32,7 @@ from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts, stored_partitions
 from ayne_dagster.domain.back_test import (
     MODEL,
+    SCORED_COLUMNS,
     pooled_scores,
     pooled_table,
     score_films,
@@ -50,6 +51,8 @@ from ayne_dagster.domain.year_model import (
 )
 from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.kept_predictions import KeptPredictions
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 IMPORTANCE_YEARS = 5
@@ -82,13 +85,12 @@ _SHOWN_BY_YEAR = (
     ),
     ins={
         "models": dg.AssetIn(TRAINED_MODEL.name),
-        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
     },
+    deps=[dg.AssetDep(FEATURES.name, partition_mapping=year_and_all_before())],
 )
 def back_test(
     context: dg.AssetExecutionContext,
     models: pd.DataFrame,
-    features_until: pd.DataFrame,
     queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
     settings: dg.ResourceParam[Settings],
@@ -96,10 +98,11 @@ def back_test(
     """Score the run's years film by film, and say how all years together stand."""
     seed = settings.model.seed
     years = dated_keys(context)
+    labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
     stored = stored_partitions(queries, BACK_TEST, release_year_partitions().get_partition_keys())
     uris = models.set_index("release_year")["model_uri"].dropna()
     found = [
-        _score_year(features_until, year, str(uris[year]), stored, experiments, seed)
+        _score_year(labelled, year, str(uris[year]), stored, experiments, seed)
         for year in years
         if year in uris.index
     ]
@@ -108,7 +111,7 @@ def back_test(
     others = stored[~stored["release_year"].isin(context.partition_keys)]
     pooled = pd.concat([part for part in (others, frame) if not part.empty] or [frame])
     estimates = pooled_scores(pooled, seed)
-    pictures = _pictures(pooled, estimates, features_until, experiments, seed)
+    pictures = _pictures(pooled, estimates, labelled, experiments, seed)
     if any(is_new for _, is_new in found):
         _log(pooled, pictures, experiments)
     add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
@@ -117,7 +120,7 @@ def back_test(
         metadata={
             "films": len(frame),
             "years scored": len(scored),
-            "years unchanged": sum(not is_new for _, is_new in found),
+            "years unchanged": sum(not (is_new or rows.empty) for rows, is_new in found),
             "population": POPULATION,
             **_tables(pooled, estimates, seed),
             **{name: inline_image(picture, name) for name, picture in pictures.items()},
@@ -143,13 +146,11 @@ def _score_year(
         return known, False
     if films.empty:
         return known.head(0), True
-    scored = score_films(
-        experiments.load_model(model_uri),
-        training_films(features, int(year)),
-        films,
-        date(int(year), 1, 1),
-        seed,
-    )
+    scored = KeptPredictions(experiments.artifact_dir).find(model_uri, of_outcomes)
+    if scored is None or list(scored) != list(SCORED_COLUMNS):
+        model = experiments.load_model(model_uri)
+        train = training_films(features, int(year))
+        scored = score_films(model, train, films, date(int(year), 1, 1), seed)
     return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri), True
 
 

@@ -14,6 +14,7 @@ from ayne_dagster.domain.final_sets import data_card, split_by_time
 from ayne_dagster.domain.leaks import reject_leaks
 from ayne_dagster.domain.tables import FINAL_SETS
 from ayne_dagster.settings import Settings
+from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.final_set_files import FinalSetFiles
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -37,7 +38,7 @@ def final_sets(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Split the films with an outcome by time, and write the files and their card."""
     files = FinalSetFiles(queries.warehouse, settings.resolve(settings.database.processed_folder))
-    labelled = files.labelled_films()
+    labelled = FeatureQueries(queries.warehouse).labelled()
     reject_leaks(labelled)
     split = split_by_time(
         labelled,

@@ -31,6 +31,7 @@ from ayne_dagster.domain.year_model import (
 from ayne_dagster.settings import Settings
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.kept_predictions import KeptPredictions
 from ayne_dagster.storage.model_registry import ModelRegistry
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -46,7 +47,8 @@ TERMS_NOTICE = (
         group="modelling",
         kinds={"scikitlearn", "mlflow"},
         description="For each release year a model trained only on films released before it and "
-        "scored on the year itself, beside the budget rule: a backfill over years is the "
+        "scored on the year itself, beside the budget rule, a regression on the budget and the "
+        "leak marker: a backfill over years is the "
         "rolling-origin back-test. The model lives in MLflow; the same training rows and "
         "parameters give the stored model again. A new model is the year's candidate, and becomes "
         "its champion, which forecasts come from, only if it is not worse on the same films.",
@@ -167,6 +169,8 @@ def _train(
     standing = None
     if model_uri is not None and trained.model is not None:
         experiments.keep_picture(model_uri, facts["outcomes_fingerprint"], picture)
+        kept = KeptPredictions(experiments.artifact_dir)
+        kept.keep(model_uri, facts["outcomes_fingerprint"], trained.predictions)
         standing = settle_champion(
             registry,
             int(year),
