@@ -1,6 +1,10 @@
-"""`ayne model`: the models of each release year, which is champion and why, two side by side."""
+"""`ayne model`: the models of each release year, which is champion and why, two side by side.
 
-from collections.abc import Mapping, Sequence
+Lives here: the commands and their documents. Not here: how people see them (`models_shown.py`) and
+the rule of promotion (`domain/promotion.py`).
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
-from ayne_dagster.cli.console import console, print_json, table
+from ayne_dagster.cli.console import print_json
+from ayne_dagster.cli.models_shown import (
+    show_comparison,
+    show_models,
+    show_trained,
+    tell_promoted,
+)
 from ayne_dagster.cli.options import YEARS, database_option, json_option, keys_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ayne_dagster.domain.promotion import Comparison, Decision
     from ayne_dagster.storage.model_registry import ModelRegistry, RegisteredVersion
 
 _SCORES = ("train_films", "test_films", "rmsle", "rmsle_budget_rule", "share_within_factor_two",
@@ -63,7 +72,7 @@ def list_models(year: int | None, database: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"models": rows})
     elif rows:
-        _show_models(rows)
+        show_models(rows)
     else:
         of_year = "" if year is None else f" of {year}"
         click.echo(f"There is no model{of_year} yet. `ayne model train` makes one.")
@@ -100,19 +109,8 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
     }
     if as_json:
         print_json(report)
-        return
-    console().print(
-        table(
-            f"Trained in {outcome.seconds:.1f} s",
-            ["year", "films", "RMSLE", "what came of it"],
-            [
-                [one["release_year"], one["train_films"], one["rmsle"],
-                 one["promotion_reason"] or one["reason"]]
-                for one in report["models"]
-            ],
-            whole=["year", "films", "RMSLE"],
-        )
-    )  # fmt: skip
+    else:
+        show_trained(report)
 
 
 @command.command("promote")
@@ -148,7 +146,7 @@ def promote(
     with registry.deciding(year):
         chosen, champion = registry.find(year, version), registry.champion(year)
         if chosen.is_champion:
-            _tell_promoted(chosen, None, as_json=as_json, is_news=False)
+            tell_promoted(chosen, None, as_json=as_json, is_news=False)
             return
         decision = judge(
             registry,
@@ -165,7 +163,7 @@ def promote(
             )
         chosen = promote_by_hand(registry, chosen, decision, reason=reason, now=collection.now)
         _write_champion(collection, chosen)
-    _tell_promoted(chosen, decision, as_json=as_json, is_news=True)
+    tell_promoted(chosen, decision, as_json=as_json, is_news=True)
 
 
 @command.command("compare")
@@ -209,7 +207,7 @@ def compare_models(
             "comparison": {**asdict(comparison), "is_not_worse": comparison.is_not_worse},
         })  # fmt: skip
     else:
-        _show_comparison(pair, comparison)
+        show_comparison(pair, comparison)
 
 
 class PromotionRefused(RuntimeError):
@@ -282,65 +280,3 @@ def _write_champion(collection: Collection, champion: "RegisteredVersion") -> No
         mirror=mirror if database.is_mirrored else None,
         purpose="ayne model promote",
     )
-
-
-def _tell_promoted(
-    chosen: "RegisteredVersion", decision: "Decision | None", *, as_json: bool, is_news: bool
-) -> None:
-    if as_json:
-        print_json({
-            "year": chosen.year,
-            "version": chosen.version,
-            "model_uri": chosen.model_uri,
-            "is_news": is_news,
-            "is_forced": decision is not None and not decision.is_promoted,
-            "reason": chosen.reason,
-        })  # fmt: skip
-        return
-    if not is_news:
-        click.echo(f"Version {chosen.version} is champion of {chosen.year} already.")
-        return
-    click.echo(f"{chosen.reason}.")
-    click.echo(f"`ayne model train --years {chosen.year}` makes the forecasts by it.")
-
-
-def _show_models(rows: Sequence[Mapping[str, Any]]) -> None:
-    console().print(
-        table(
-            "Models by release year",
-            ["year", "no", "is", "trained", "films", "scored", "RMSLE", "rule", "80 %"],
-            [
-                [str(one["year"]), one["version"], _standing(one),
-                 f"{one['registered_at']:%Y-%m-%d}", one["train_films"], one["test_films"],
-                 one["rmsle"], one["rmsle_budget_rule"], one["interval_coverage"]]
-                for one in rows
-            ],
-            caption="films: trained on; scored: films of the year with an outcome; RMSLE: error of "
-            "ln(1 + revenue), lower is better; rule: that of the budget rule; 80 %: share of "
-            "outcomes inside the interval",
-            whole=["year", "is", "trained", "RMSLE"],
-        )
-    )  # fmt: skip
-    for one in rows:
-        if "candidate" in one["aliases"] and "champion" not in one["aliases"]:
-            click.echo(f"{one['year']}: {one['reason']}")
-
-
-def _standing(version: Mapping[str, Any]) -> str:
-    """`champion`, `candidate` or nothing; the newest model of a year is mostly both."""
-    aliases = version["aliases"]
-    return next((name for name in ("champion", "candidate") if name in aliases), "-")
-
-
-def _show_comparison(pair: Sequence["RegisteredVersion"], comparison: "Comparison") -> None:
-    first, second = (one.version for one in pair)
-    difference = comparison.difference
-    click.echo(
-        f"On the same {comparison.films:,} {comparison.which}:\n"
-        f"  version {first}  RMSLE {comparison.candidate_rmsle:.3f}\n"
-        f"  version {second}  RMSLE {comparison.champion_rmsle:.3f}\n"
-        f"  difference of squared error {difference.value:+.3f}, 90 % between "
-        f"{difference.low:+.3f} and {difference.high:+.3f}"
-    )
-    verdict = "not worse than" if comparison.is_not_worse else "worse than"
-    click.echo(f"Version {first} is {verdict} version {second}, by the rule of promotion.")

@@ -97,6 +97,7 @@ def _facts(
     Raises:
         click.UsageError: There is no release date.
     """
+    from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
     from ayne_dagster.storage.name_queries import NameQueries, Role
 
     given = Given(_stored(collection, tmdb_id) if tmdb_id is not None else {})
@@ -108,6 +109,7 @@ def _facts(
         "runtime_minutes": options["runtime"],
         "genres": options["genres"],
         "original_language": options["language"],
+        "spoken_languages": [options["language"]] if options["language"] else None,
         "countries": list(options["country"]) or None,
         "us_certification": options["certification"],
     }
@@ -123,7 +125,11 @@ def _facts(
             said["collection_id"] = ids[0] if ids else None
         else:
             said[role.value[0]] = ids
-    given.facts |= {name: value for name, value in said.items() if value is not None}
+    given.facts |= {
+        name: value
+        for name, value in said.items()
+        if value is not None and name in FEATURE_SOURCE_COLUMNS
+    }
     if given.facts.get("release_date") is None:
         raise click.UsageError(
             "give --release-date 2027-06-18: the model of its year is asked, and what people and "

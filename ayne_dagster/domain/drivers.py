@@ -185,11 +185,9 @@ def _factor_in_words(factor: float) -> str:
     return f"{factor:.1f}" if factor >= 0.95 else f"{factor:.2g}"
 
 
-_RECORDS = {
-    "company track record": "companies",
-    "director track record": "director",
-    "cast track record": "cast",
-}
+_RECORD = " track record"
+"""How the names of groups end that say what somebody's earlier films earned."""
+
 _WORDED = (
     "budget_usd",
     "runtime_minutes",
@@ -205,15 +203,17 @@ _WORDED = (
 
 def _columns_in_words(films: pd.DataFrame) -> list[str]:
     """The columns that words are made of."""
-    records = [name for group in _RECORDS for name in INPUT_GROUPS[group]]
+    records = [name for group in INPUT_GROUPS if group.endswith(_RECORD)
+               for name in INPUT_GROUPS[group]]  # fmt: skip
     return [name for name in (*_WORDED, *records) if name in films.columns]
 
 
 def _in_words(group: str, film: Mapping[str, Any]) -> str:
     """What a film has in a group; the group's name where there is nothing better to say."""
-    if group in _RECORDS:
-        has_record = any(_known(film.get(name)) for name in INPUT_GROUPS[group])
-        return group if has_record else f"{_RECORDS[group]} without a track record"
+    if group.endswith(_RECORD):
+        has_record = any(_known(film[name]) for name in INPUT_GROUPS[group])
+        who = group.removesuffix(_RECORD).removesuffix("'s")
+        return group if has_record else f"{who} without a track record"
     worded = _WORDS.get(group)
     return group if worded is None else worded(film)
 

@@ -93,12 +93,12 @@ NAMES: dict[str, tuple[str, str, str, str, str]] = {
         "company_genre_history_first_log",
     ),
 }
-"""The columns of each of `ENTITY_KINDS` in the order of `HISTORY_FACTS`, written out so that a search
-for one finds it."""
+"""The columns of each of `ENTITY_KINDS` in the order of `HISTORY_FACTS`, written out so that a
+search for one finds it."""
 
 _WORDS: tuple[str, ...] = (
     "Earlier films with an outcome of its {words}; NULL: none.",
-    "Log revenue of its {words}' films of {years} years, constant prices, above all films, smoothed.",
+    "Log revenue of its {words}' films of {years} years, constant prices, above all, smoothed.",
     "The same above what their budgets usually came to ({kind}).",
     "The best of them ever, above all films ({kind}).",
     "Of the first one named, ever, above all films, smoothed ({kind}).",
