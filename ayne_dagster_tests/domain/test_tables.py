@@ -182,3 +182,15 @@ def test_only_a_journal_is_mirrored_by_month():
     moment = Column("seen_at", ColumnType.TIMESTAMPTZ, "When.", nullable=False)
     with pytest.raises(ValueError, match="journals"):
         contract(tmdb_id_column(), moment, mirror_month_of="seen_at")
+
+
+def test_what_joined_the_features_later_may_be_unknown_in_stored_rows():
+    """A column that must have a value cannot join a table that is there: no upgrade would run."""
+    from_the_start = {
+        "tmdb_id", "release_year", "release_date", "release_month", "release_day_of_year",
+        "release_weekday", "genres", "is_sequel", "collection_films_before", "is_unit_suspect",
+        "is_labelled", "is_settled",
+    }  # fmt: skip
+    must_be_there = {c.name for c in TABLES["features"].columns
+                     if not c.nullable and c.default is None}  # fmt: skip
+    assert must_be_there <= from_the_start

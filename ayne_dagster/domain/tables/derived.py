@@ -70,8 +70,9 @@ FEATURES = TableContract(
         Column("genres", T.VARCHAR_LIST, "Genre names.", nullable=False),
         Column("main_country", T.VARCHAR, "First producing country, ISO 3166-1."),
         Column("original_language", T.VARCHAR, "ISO 639-1."),
-        Column("is_us_production", T.BOOLEAN, "The US are a producing country.", nullable=False),
-        Column("is_in_english", T.BOOLEAN, "English is spoken or original.", nullable=False),
+        # Columns that joined a stored table are unknown for years not materialized since.
+        Column("is_us_production", T.BOOLEAN, "The US are a producing country."),
+        Column("is_in_english", T.BOOLEAN, "English is spoken or original."),
         Column("us_certification", T.VARCHAR, "US certification."),
         Column(
             "is_sequel",
@@ -86,11 +87,9 @@ FEATURES = TableContract(
             nullable=False,
             minimum=0,
         ),
-        Column(
-            "is_numbered_title", T.BOOLEAN, "The title ends in a sequel's number.", nullable=False
-        ),
-        Column("has_subtitle", T.BOOLEAN, "The title has a colon or a dash.", nullable=False),
-        Column("title_words", T.INTEGER, "Words of the title.", nullable=False, minimum=0),
+        Column("is_numbered_title", T.BOOLEAN, "The title ends in a sequel's number."),
+        Column("has_subtitle", T.BOOLEAN, "The title has a colon or a dash."),
+        Column("title_words", T.INTEGER, "Words of the title.", minimum=0),
         *history_columns(),
         Column(
             "revenue_usd",
