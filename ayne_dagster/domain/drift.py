@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
+from ayne_dagster.domain.input_groups import INPUT_GROUPS
 from ayne_dagster.domain.model_scores import coverage, rmsle
 from ayne_dagster.domain.score_intervals import estimate_scores
 
@@ -33,6 +35,7 @@ ERROR_YEARS = 10
 ERROR_GROWTH = 1.1
 """An RMSLE a tenth above that of the years before, and not by chance, is worth a look."""
 
+_RECORDS_OF_CLASSES = ("genre_hist", "country_hist", "language_hist", "certification_hist")
 BINS = 10
 _CATEGORIES = 10
 _CHANCE = 3.09
@@ -89,6 +92,21 @@ class ErrorDrift:
         """Whether the error has grown by more than a tenth, and by more than chance."""
         limit = self.rmsle_before * ERROR_GROWTH
         return self.rmsle > limit and self.rmsle_low > self.rmsle_before
+
+
+def compared_inputs() -> list[str]:
+    """The inputs whose drift says something.
+
+    Left out are the release date, which moves by its nature, and the track records of classes
+    (genres, countries, languages, certifications): all films of a class share one value, which
+    moves a little every year, out of any bin. Which classes films belong to is compared itself.
+    """
+    left_out = INPUT_GROUPS["release date"]
+    return [
+        name
+        for name in MODEL_INPUT_COLUMNS
+        if name not in left_out and not name.startswith(_RECORDS_OF_CLASSES)
+    ]
 
 
 def newest_year(

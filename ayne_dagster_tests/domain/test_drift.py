@@ -6,11 +6,13 @@ import pytest
 
 from ayne_dagster.domain.drift import (
     STABILITY_LIMIT,
+    compared_inputs,
     error_drift,
     input_drift,
     newest_year,
     stability_index,
 )
+from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
 
 YEARS = [str(year) for year in range(2014, 2020)]
 INPUTS = ["budget_usd", "main_country", "genres", "is_sequel"]
@@ -85,6 +87,14 @@ def test_a_year_whose_outcomes_have_only_begun_to_come_in_is_not_compared():
     assert newest_year(frame) == "2020"
     assert newest_year(frame, is_whole=True) == "2019"
     assert input_drift(frame, INPUTS)[0] == "2019"
+
+
+def test_what_moves_by_its_nature_is_not_compared():
+    """The record of all films in English is one number that is another every year."""
+    compared = set(compared_inputs())
+    assert compared < set(MODEL_INPUT_COLUMNS)
+    assert {"budget_usd", "company_history_log", "company_genre_history_log"} <= compared
+    assert not {"release_month", "language_history_log", "genre_history_films"} & compared
 
 
 def test_a_first_year_has_nothing_to_be_compared_with():
