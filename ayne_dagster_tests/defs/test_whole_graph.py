@@ -97,6 +97,10 @@ def test_every_film_with_an_outcome_and_a_model_is_back_tested(first_run: Popula
     assert figures["films, all years"] == sum(films for _, films, _ in scored)
     for name in ("model", "budget rule", "regression on the budget", "leak marker"):
         assert f"| {name} |" in figures["all years together"]
+    told = run.materializations_of("back_test")
+    assert ["error by year" in event.metadata for event in told] == [
+        event.partition == YEARS[-1] for event in told
+    ]
     for name in ("error by year", "honest against leaky", "what the models lean on"):
         assert figures[name].startswith(f"![{name}](data:image/png")
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
-from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -114,6 +113,18 @@ def back_test(
     pictures = _pictures(pooled, estimates, labelled, experiments, seed)
     if any(is_new for _, is_new in found):
         _log(pooled, pictures, experiments)
+    # Of all years, so told once, with the last of the run's partitions: a run over a hundred years
+    # would otherwise write each picture a hundred times into the event log.
+    last = context.partition_keys[-1]
+    context.add_asset_metadata(
+        {
+            "year by year": _year_table(pooled),
+            **{name: inline_image(picture, name) for name, picture in pictures.items()},
+            "preview": preview(frame),
+        },
+        asset_key=context.asset_key,
+        partition_key=last,
+    )
     add_partition_row_counts(context, context.asset_key, Counter(frame["release_year"].tolist()))
     return dg.MaterializeResult(
         value=frame,
@@ -122,9 +133,11 @@ def back_test(
             "years scored": len(scored),
             "years unchanged": sum(not (is_new or rows.empty) for rows, is_new in found),
             "population": POPULATION,
-            **_tables(pooled, estimates, seed),
-            **{name: inline_image(picture, name) for name, picture in pictures.items()},
-            "preview": preview(frame),
+            "films, all years": len(pooled),
+            "all years together": dg.MetadataValue.md(
+                markdown_table(pooled_table(pooled, estimates, seed))
+            ),
+            "pictures": f"in the metadata of partition {last} of this run",
         },
     )
 
@@ -154,17 +167,10 @@ def _score_year(
     return scored.assign(outcomes_fingerprint=of_outcomes, model_uri=model_uri), True
 
 
-def _tables(
-    pooled: pd.DataFrame, estimates: Mapping[str, ScoreEstimates], seed: int
-) -> dict[str, Any]:
-    """The scores of all stored years together, and of each."""
-    table = pooled_table(pooled, estimates, seed)
+def _year_table(pooled: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """The scores of each stored year."""
     by_year = scores_by_year(pooled)[list(_SHOWN_BY_YEAR)]
-    return {
-        "films, all years": len(pooled),
-        "all years together": dg.MetadataValue.md(markdown_table(table)),
-        "year by year": dg.MetadataValue.md(markdown_table(by_year, len(by_year))),
-    }
+    return dg.MetadataValue.md(markdown_table(by_year, len(by_year)))
 
 
 def _pictures(
