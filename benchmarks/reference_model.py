@@ -43,7 +43,7 @@ def reference_forecasts(train: pd.DataFrame, films: pd.DataFrame) -> np.ndarray:
     encoding = InputEncoding.learn(train)
     seen = encoding.matrix(train)
     columns = [*_FACTS, *_GENRES, *_HISTORIES]
-    # Nominal dollars, as there: the index is part of our recipe.
+    # The outcome in nominal dollars, as there.
     trees = HistGradientBoostingRegressor(random_state=SEED)
     with threadpool_limits(limits=1, user_api="openmp"):
         trees.fit(seen[columns].to_numpy(), np.log1p(train["revenue_usd"].to_numpy(float)))
