@@ -104,8 +104,11 @@ def judge(
         return decide_first(year)
     try:
         beaten = registry.log.load_model(champion.model_uri)
-    except (ModelNotFoundError, UntrustedModelError) as error:
-        return decide_without_champion(str(error))
+    except ModelNotFoundError:
+        # No path of this machine belongs into a reason that analysts read.
+        return decide_without_champion("its files are gone, or of another version of the platform")
+    except UntrustedModelError:
+        return decide_without_champion("it is made of types that are not loaded")
     try:
         return decide(model, beaten, features, year, seed=seed)
     except KeyError as missing:

@@ -137,3 +137,19 @@ def test_models_that_share_no_film_are_not_compared(
         connection.execute("UPDATE features SET is_labelled = false")
     with pytest.raises(NothingToCompare, match="share no film that neither was fitted on"):
         CliRunner().invoke(ayne, ["model", "compare", *OF_YEAR], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_train_makes_features_model_and_forecasts_of_a_year(invoke: Invoke, modelled: Path):
+    """The command that every message names must do what it says."""
+    report = document(invoke, "train", "--years", str(YEAR))
+    (row,) = report["models"]
+    assert row["release_year"] == str(YEAR)
+    assert row["champion_uri"] is not None
+    with duckdb.connect(str(modelled / "ayne.duckdb"), read_only=True) as connection:
+        (films,) = connection.execute(
+            "SELECT count(*) FROM forecasts WHERE model_uri = ?", [row["champion_uri"]]
+        ).fetchone() or (0,)
+    assert films > 0
+    again = document(invoke, "train", "--years", str(YEAR))
+    assert again["models"] == report["models"]

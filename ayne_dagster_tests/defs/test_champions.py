@@ -151,7 +151,8 @@ def test_a_champion_whose_files_are_gone_is_followed_by_what_there_is(
     (folder / TREES_FILE).unlink()
     standing, bad = settled(registry, features, recipes["bad"])
     assert standing.champion_uri == bad
-    assert "cannot be used any more" in standing.reason
+    assert "cannot be used any more: its files are gone" in standing.reason
+    assert str(registry.log.artifact_dir) not in standing.reason
 
 
 def test_a_champion_that_wants_columns_features_no_longer_have_is_followed(
