@@ -34,13 +34,19 @@ YEARLY_GROWTH = 0.025
 """Years after the last line: about the mean of 1995-2024, so that a film of next year is not said
 to cost more only because its dollars are smaller."""
 
+YEARS_UNTIL_KNOWN = 1
+"""A year's average stands in January of the next one."""
+
 BASE_YEAR = 2019
 """Constant dollars are dollars of this year. Which year it is changes no model: only differences
 of logs are learned."""
 
 
 def log_price_level(years: np.ndarray) -> np.ndarray:
-    """Log of what a dollar's worth of the base year cost in each year.
+    """Log of what a dollar's worth of the base year cost, as each year's beginning knew it.
+
+    The level of a year is the average of the year before: its own is known only when it is over,
+    and a model of the year must not know what prices will do in it.
 
     Args:
         years: Calendar years, integers of shape (films,); before the first year its level holds,
@@ -51,7 +57,8 @@ def log_price_level(years: np.ndarray) -> np.ndarray:
         exp(-log).
     """
     first, last = min(CPI_U), max(CPI_U)
-    levels = np.log(np.array([CPI_U[year] for year in range(first, last + 1)]) / CPI_U[BASE_YEAR])
-    asked = np.asarray(years, dtype=np.int64)
+    known = np.log(np.array([CPI_U[year] for year in range(first, last + 1)]))
+    levels = known - known[BASE_YEAR - YEARS_UNTIL_KNOWN - first]
+    asked = np.asarray(years, dtype=np.int64) - YEARS_UNTIL_KNOWN
     beyond = np.maximum(asked - last, 0) * np.log1p(YEARLY_GROWTH)
     return levels[np.clip(asked, first, last) - first] + beyond
