@@ -26,6 +26,9 @@ REFERENCE_YEARS = 5
 """Inputs are compared with the five years before: budgets and track records in dollars of 1990 are
 unlike today's without anything being wrong."""
 
+YEARS_OF_RECORDS = 15
+"""In a catalogue that began later, track records are still growing: they are not compared."""
+
 WHOLE_YEAR = 0.7
 """Share of the films of the years before from which on a year counts as complete."""
 
@@ -156,9 +159,11 @@ def input_drift(films: pd.DataFrame, inputs: Sequence[str]) -> tuple[str | None,
     before = years_before(films, year, REFERENCE_YEARS)
     if len(before) < MINIMUM_FILMS:
         return None, []
+    is_young = int(year) - films["release_year"].astype(int).min() < YEARS_OF_RECORDS
     found = [
         _drift_of(name, before[name], newest[name])
         for name in inputs
+        if not (is_young and "_history_" in name)
         if not pd.api.types.is_datetime64_any_dtype(films[name])
     ]
     return year, sorted(found, key=lambda drift: drift.stability_index, reverse=True)

@@ -97,6 +97,19 @@ def test_what_moves_by_its_nature_is_not_compared():
     assert not {"release_month", "language_history_log", "genre_history_films"} & compared
 
 
+def test_track_records_of_a_young_catalogue_are_still_growing():
+    """Everybody is a debut in the first year, and has twenty films in the last."""
+    frame = films()
+    growing = frame["release_year"].astype(int).rename("company_history_films")
+    frame = frame.assign(company_history_films=growing)
+    inputs = [*INPUTS, "company_history_films"]
+    assert "company_history_films" not in {one.name for one in input_drift(frame, inputs)[1]}
+    old = pd.concat([frame, frame.head(40).assign(release_year="1999")])
+    assert "company_history_films" in {
+        one.name for one in input_drift(old, inputs)[1] if one.has_drifted
+    }
+
+
 def test_a_first_year_has_nothing_to_be_compared_with():
     frame = films()
     assert input_drift(frame[newest(frame)], INPUTS) == (None, [])
