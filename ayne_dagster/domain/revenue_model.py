@@ -31,7 +31,7 @@ from ayne_dagster.domain.linear_part import BUDGET_PENALTY, OUTCOME_PENALTY
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "4"
+MODEL_CODE_VERSION = "5"
 """Raise it whenever the same training rows would give another model: stored ones are then not
 reused."""
 
