@@ -152,7 +152,7 @@ def promote(
             registry,
             champion,
             registry.log.load_model(chosen.model_uri),
-            _features(collection, year),
+            _labelled(collection, year),
             year,
             seed=collection.settings.model.seed,
         )
@@ -192,7 +192,7 @@ def compare_models(
     registry = _registry(collection)
     pair = [registry.find(year, one) for one in (first, second)]
     models = [registry.log.load_model(one.model_uri) for one in pair]
-    shared = shared_films(models[0], models[1], _features(collection, year), year)
+    shared = shared_films(models[0], models[1], _labelled(collection, year), year)
     if not len(shared):
         raise NothingToCompare(
             f"versions {pair[0].version} and {pair[1].version} of {year} share no film that "
@@ -232,10 +232,11 @@ def _registry(collection: Collection) -> "ModelRegistry":
     return registry
 
 
-def _features(collection: Collection, year: int) -> "pd.DataFrame":
-    from ayne_dagster.storage.model_queries import ModelQueries
+def _labelled(collection: Collection, year: int) -> "pd.DataFrame":
+    """`features` rows of the films with an outcome, of the year and the years before."""
+    from ayne_dagster.storage.feature_queries import FeatureQueries
 
-    return ModelQueries(collection.warehouse).features_until(year, collection.years)
+    return FeatureQueries(collection.warehouse).labelled(f"{year:04d}")
 
 
 def _trained(collection: Collection, keys: Sequence[str]) -> list[dict[str, Any]]:
