@@ -38,8 +38,8 @@ reused."""
 
 CALIBRATION_YEARS = (1, 2)
 """The films of so many years before the origin calibrate the interval: of one year, predicted by
-parts of before it as the model is used; of two where one holds too few. How it was chosen, and after
-a look at which films, stands in `docs/model_recipe.md`."""
+parts of before it as the model is used; of two where one holds too few. How it was chosen, after a
+look at which films, stands in `docs/model_recipe.md`."""
 
 ENOUGH_CALIBRATION_FILMS = 100
 
