@@ -93,13 +93,12 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
       ayne model train
       ayne model train --years 2015-2026
     """
-    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
-    from ayne_dagster.settings import PROJECT_ROOT
+    from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
 
     collection = open_collection()
     this_year = collection.now.year
     keys = keys_of(years or (this_year, this_year), collection.years)
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    use_dagster_home(own_dagster_home())
     outcome = run_job("model", keys, is_quiet=as_json)
     report = {
         "run_id": outcome.run_id,
@@ -166,7 +165,7 @@ def promote(
                 registry,
                 champion,
                 registry.log.load_model(chosen.model_uri),
-                _features(collection, year),
+                _labelled(collection, year),
                 year,
                 seed=collection.settings.model.seed,
             )
@@ -209,7 +208,7 @@ def compare_models(
     registry = _registry(collection)
     pair = [registry.find(year, one) for one in (first, second)]
     models = [registry.log.load_model(one.model_uri) for one in pair]
-    shared = shared_films(models[0], models[1], _features(collection, year), year)
+    shared = shared_films(models[0], models[1], _labelled(collection, year), year)
     if not len(shared):
         raise NothingToCompare(
             f"versions {pair[0].version} and {pair[1].version} of {year} share no film that "
@@ -249,10 +248,11 @@ def _registry(collection: Collection) -> "ModelRegistry":
     return registry
 
 
-def _features(collection: Collection, year: int) -> "pd.DataFrame":
-    from ayne_dagster.storage.model_queries import ModelQueries
+def _labelled(collection: Collection, year: int) -> "pd.DataFrame":
+    """`features` rows of the films with an outcome, of the year and the years before."""
+    from ayne_dagster.storage.feature_queries import FeatureQueries
 
-    return ModelQueries(collection.warehouse).features_until(year, collection.years)
+    return FeatureQueries(collection.warehouse).labelled(f"{year:04d}")
 
 
 def _trained(collection: Collection, keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -131,16 +131,19 @@ def train_year(
     seed: int,
     minimum_films: int = MINIMUM_FILMS,
     fitted: RevenueModel | None = None,
+    fingerprint: str | None = None,
 ) -> YearModel:
     """Train the model of a release year and score it on that year.
 
     Args:
-        features: `features` rows of the year and of all earlier years; later ones do no harm.
+        features: `features` rows of the year and of all earlier years; later ones do no harm. Only
+            films with an outcome are looked at.
         year: The release year.
         seed: Seed of everything random.
         minimum_films: With fewer labelled films before the year nothing is trained.
         fitted: A stored model of the same `training_fingerprint` and `parameters_hash`; it is
             scored instead of fitting again.
+        fingerprint: `training_fingerprint` of these rows, where the caller has it already.
 
     Returns:
         The model with its scores; status and reason say what could be done.
@@ -158,7 +161,7 @@ def train_year(
         )
     reject_leaks(train)
     model = fitted or fit_revenue_model(train, seed=seed, origin=date(year, 1, 1))
-    fingerprint = data_fingerprint(train)
+    fingerprint = fingerprint or data_fingerprint(train)
     if test.empty:
         status, reason = "trained, no outcomes yet", f"no film of {year} has an outcome yet"
         predictions, scores = no_films(), nothing

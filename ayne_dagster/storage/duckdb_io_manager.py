@@ -21,7 +21,7 @@ from pydantic import Field
 
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.tables import TABLES
-from ayne_dagster.domain.tables.contract import ColumnType, TableContract
+from ayne_dagster.domain.tables.contract import Column, ColumnType, TableContract
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.table_writes import (
     WriteReport,
@@ -296,13 +296,22 @@ def load_frame(
             for c in chosen
         )
         frame = connection.execute(f"SELECT {names} FROM {qualified}{where}", parameters).df()
+    return with_nullable_types(frame, chosen)
+
+
+def with_nullable_types(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """A frame as DuckDB gives it, with what is nullable by contract as pandas' nullable types.
+
+    DuckDB's own types depend on the rows: whole numbers become floats where one is missing, truth
+    values objects.
+    """
     nullable = {
         ColumnType.BIGINT: "Int64",
         ColumnType.INTEGER: "Int32",
         ColumnType.BOOLEAN: "boolean",
     }
     return frame.astype(
-        {c.name: nullable[c.type] for c in chosen if c.nullable and c.type in nullable}
+        {c.name: nullable[c.type] for c in columns if c.nullable and c.type in nullable}
     )
 
 

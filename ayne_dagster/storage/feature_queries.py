@@ -14,7 +14,7 @@ from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS
 from ayne_dagster.domain.release_years import calendar_years
 from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
 from ayne_dagster.domain.tables.contract import TableContract
-from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing, with_nullable_types
 from ayne_dagster.storage.table_writes import stored_columns
 from ayne_dagster.storage.warehouse import Warehouse
 
@@ -71,17 +71,24 @@ class FeatureQueries:
         """Whether the films of these years are frozen: `tmdb_id`, `is_frozen`."""
         return self._beside(FROZEN_FLAGS, ("tmdb_id", "is_frozen"), years)
 
-    def labelled(self, until: str | None = None) -> pd.DataFrame:
+    def labelled(
+        self, until: str | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
         """The `features` of films with an outcome that may be trained on, sorted by tmdb_id.
 
         Of a million films some ten thousand have one: only these come into memory.
 
         Args:
             until: Last release year; None: all.
+            columns: Columns wanted, in that order; None: all of the contract.
+
+        Returns:
+            Rows typed as `load_frame` types them.
 
         Raises:
             UpstreamMissing: There are no features yet.
         """
+        chosen = FEATURES.select(columns) if columns else list(FEATURES.columns)
         qualified = self.warehouse.qualified(FEATURES.name)
         missing = UpstreamMissing(
             f"{FEATURES.name} has never been materialized in {self.warehouse.path}; "
@@ -96,13 +103,14 @@ class FeatureQueries:
             # A column the contract has gained stands in the table after its next write.
             names = ", ".join(
                 f'"{c.name}"' if c.name in stored else f'NULL::{c.type.value} AS "{c.name}"'
-                for c in FEATURES.columns
+                for c in chosen
             )
-            return connection.execute(
+            found = connection.execute(
                 f"SELECT {names} FROM {qualified} WHERE is_labelled AND NOT is_unit_suspect "
                 "AND release_year <= coalesce(?, release_year) ORDER BY tmdb_id",
                 [until],
             ).df()
+        return with_nullable_types(found, chosen)
 
     def _films(
         self, columns: Sequence[str], condition: str, parameter: list[str] | int

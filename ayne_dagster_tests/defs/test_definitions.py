@@ -107,6 +107,16 @@ def test_the_column_schema_shows_every_column_of_the_contract(
     assert all(column.description for column in schema.columns)
 
 
+@pytest.mark.parametrize("name", ["trained_model", "back_test", "forecasts"])
+def test_no_model_asset_is_handed_the_features_of_all_years_at_once(
+    name: str, loaded: dg.Definitions
+):
+    """A million films in memory, where the ten thousand with an outcome are asked for."""
+    asset = loaded.resolve_assets_def(name)
+    handed = {asset.keys_by_input_name[given]: kind for given, kind in asset.op.ins.items()}
+    assert handed[dg.AssetKey("features")].to_definition("features").dagster_type.is_nothing
+
+
 @EVERY_ASSET
 def test_a_backfill_of_a_partitioned_asset_is_one_run(table: TableContract, loaded: dg.Definitions):
     """A run per year cost twenty times as much as one run over twenty years."""

@@ -154,6 +154,8 @@ def test_a_stored_model_is_scored_instead_of_fitting_again(
 
 def test_the_fingerprint_is_known_before_training(features: pd.DataFrame, trained: YearModel):
     assert training_fingerprint(features, YEAR) == trained.data_fingerprint
+    again = train_year(features, YEAR, seed=42, fitted=trained.model, fingerprint="known already")
+    assert again.data_fingerprint == "known already"
 
 
 def test_the_fingerprint_follows_the_values_and_not_the_order_or_the_types(features: pd.DataFrame):

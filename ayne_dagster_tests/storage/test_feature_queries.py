@@ -10,7 +10,12 @@ import pytest
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, add_outcomes, build_features
 from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
 from ayne_dagster.domain.tables import FEATURES, FROZEN_FLAGS, OMDB_RATINGS, TMDB_DETAILS
-from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.domain.year_model import (
+    outcomes_fingerprint,
+    training_films,
+    training_fingerprint,
+)
+from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing, load_frame
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.domain.invented_films import all_years, details, film, many_films
@@ -121,6 +126,22 @@ def test_only_films_with_an_outcome_are_read_for_models(queries: FeatureQueries)
     assert queries.labelled()["tmdb_id"].tolist() == [1, 4]
     assert queries.labelled("2001")["tmdb_id"].tolist() == [1]
     assert list(queries.labelled()) == FEATURES.column_names
+    assert list(queries.labelled(columns=["revenue_usd", "tmdb_id"])) == ["revenue_usd", "tmdb_id"]
+
+
+def test_films_with_an_outcome_decide_a_model_as_all_features_do(queries: FeatureQueries) -> None:
+    """A hash or a type that differs between both readings would train every model again."""
+    films = some_films()
+    built = build_features(films, all_years(films))
+    rows = built.astype(object).where(built.notna(), None).to_dict("records")
+    put(queries.warehouse, FEATURES, *({str(n): v for n, v in row.items()} for row in rows))
+    year = int(max(all_years(films)[:-1]))
+    every, labelled = load_frame(queries.warehouse, FEATURES), queries.labelled(str(year))
+    assert len(labelled) < len(every)
+    assert set(labelled["release_year"]) == {y for y in every["release_year"] if y <= str(year)}
+    assert training_fingerprint(labelled, year) == training_fingerprint(every, year)
+    assert outcomes_fingerprint(labelled, year) == outcomes_fingerprint(every, year)
+    pd.testing.assert_frame_equal(training_films(labelled, year), training_films(every, year))
 
 
 def with_outcomes(queries: FeatureQueries, built: pd.DataFrame, year: str) -> pd.DataFrame:

@@ -10,12 +10,15 @@ from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.defs.partitions import year_and_all_before
 from ayne_dagster.defs.table_assets import table_asset
-from ayne_dagster.defs.whole_partitions import add_partition_row_counts
+from ayne_dagster.defs.whole_partitions import add_partition_row_counts, year_groups
 from ayne_dagster.domain.forecasting import forecast_rows
 from ayne_dagster.domain.tables import FEATURES, FORECASTS, TRAINED_MODEL
 from ayne_dagster.domain.year_model import training_films
 from ayne_dagster.sources.progress import stage
+from ayne_dagster.storage.duckdb_io_manager import load_frame
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.movie_queries import MovieQueries
 
 
 @dg.asset(
@@ -30,30 +33,31 @@ from ayne_dagster.storage.experiment_log import ExperimentLog
     ),
     ins={
         "models": dg.AssetIn(TRAINED_MODEL.name),
-        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
     },
+    deps=[dg.AssetDep(FEATURES.name, partition_mapping=year_and_all_before())],
 )
 def forecasts(
     context: dg.AssetExecutionContext,
     models: pd.DataFrame,
-    features_until: pd.DataFrame,
+    queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Predict every film of the run's years that has a champion, and say why."""
-    frames = []
+    frames, columns = [], FORECASTS.column_names
     champions = models[models["champion_uri"].notna()]
-    with stage("forecast", len(champions), "years") as advance:
-        for year, model_uri in zip(
-            champions["release_year"], champions["champion_uri"], strict=True
-        ):
-            films = features_until[features_until["release_year"] == year]
-            train = training_films(features_until, int(year))
-            model = experiments.load_model(model_uri)
-            frames.append(forecast_rows(model.predict, films, train, model_uri))
-            advance(1)
-    columns = FORECASTS.column_names
+    uris = dict(zip(champions["release_year"], champions["champion_uri"], strict=True))
+    labelled = FeatureQueries(queries.warehouse).labelled(max(uris, default=""))
+    with stage("forecast", len(uris), "years") as advance:
+        for group in year_groups(queries, list(uris)):
+            of_group = load_frame(queries.warehouse, FEATURES, years=group)
+            for year in group:
+                films = of_group[of_group["release_year"] == year]
+                train = training_films(labelled, int(year))
+                model = experiments.load_model(uris[year])
+                frames.append(forecast_rows(model.predict, films, train, uris[year])[columns])
+                advance(1)
     frame = (
-        pd.concat(frames, ignore_index=True)[columns]
+        pd.concat(frames, ignore_index=True)
         if frames
         else pd.DataFrame(columns=columns, dtype=object)
     )

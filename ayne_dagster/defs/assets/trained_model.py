@@ -31,6 +31,7 @@ from ayne_dagster.domain.year_model import (
 from ayne_dagster.settings import Settings
 from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
+from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.kept_predictions import KeptPredictions
 from ayne_dagster.storage.model_registry import ModelRegistry
 from ayne_dagster.storage.movie_queries import MovieQueries
@@ -53,13 +54,10 @@ TERMS_NOTICE = (
         "parameters give the stored model again. A new model is the year's candidate, and becomes "
         "its champion, which forecasts come from, only if it is not worse on the same films.",
     ),
-    ins={
-        "features_until": dg.AssetIn(FEATURES.name, partition_mapping=year_and_all_before()),
-    },
+    deps=[dg.AssetDep(FEATURES.name, partition_mapping=year_and_all_before())],
 )
 def trained_model(
     context: dg.AssetExecutionContext,
-    features_until: pd.DataFrame,
     options: RunOptions,
     services: dg.ResourceParam[Services],
     queries: dg.ResourceParam[MovieQueries],
@@ -74,12 +72,14 @@ def trained_model(
         this_year = str(services.now().year)
         rows = [row for year, row in known.items() if year != this_year]
         years = [year for year in years if year == this_year]
+    labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
     reused = 0
     with stage("train", len(years), "models") as advance:
         for year in years:
-            row, picture = _reuse(features_until, year, known.get(year), registry.log, settings)
+            facts = _facts(labelled, year, settings.model.seed)
+            row, picture = _reuse(known.get(year), facts, registry.log)
             if row is None or picture is None:
-                row, picture = _train(features_until, year, services, registry, settings)
+                row, picture = _train(labelled, year, facts, services, registry, settings)
             else:
                 reused += 1
             rows.append(row)
@@ -114,26 +114,21 @@ def trained_model(
     )
 
 
-def _facts(features: pd.DataFrame, year: str, seed: int) -> dict[str, str]:
+def _facts(labelled: pd.DataFrame, year: str, seed: int) -> dict[str, str]:
     """What decides a year's row: training rows, outcomes to score on, parameters."""
     return {
-        "data_fingerprint": training_fingerprint(features, int(year)),
-        "outcomes_fingerprint": outcomes_fingerprint(features, int(year)),
+        "data_fingerprint": training_fingerprint(labelled, int(year)),
+        "outcomes_fingerprint": outcomes_fingerprint(labelled, int(year)),
         "parameters_hash": parameters_hash(seed),
     }
 
 
 def _reuse(
-    features: pd.DataFrame,
-    year: str,
-    known: dict[str, Any] | None,
-    experiments: ExperimentLog,
-    settings: Settings,
+    known: dict[str, Any] | None, facts: dict[str, str], experiments: ExperimentLog
 ) -> tuple[dict[str, Any] | None, bytes | None]:
     """The stored row and its picture, where nothing that decides them has changed."""
     if known is None or known["model_uri"] is None or known["champion_uri"] is None:
         return None, None
-    facts = _facts(features, year, settings.model.seed)
     if any(known[name] != value for name, value in facts.items()):
         return None, None
     if not all(experiments.has_files(known[name]) for name in ("model_uri", "champion_uri")):
@@ -142,8 +137,9 @@ def _reuse(
 
 
 def _train(
-    features: pd.DataFrame,
+    labelled: pd.DataFrame,
     year: str,
+    facts: dict[str, str],
     services: Services,
     registry: ModelRegistry,
     settings: Settings,
@@ -153,16 +149,16 @@ def _train(
     Whichever it is, it is then compared with the year's champion.
     """
     seed, experiments = settings.model.seed, registry.log
-    facts = _facts(features, year, seed)
     found = experiments.find_year_model(
         int(year), facts["data_fingerprint"], facts["parameters_hash"]
     )
     trained = train_year(
-        features,
+        labelled,
         int(year),
         seed=seed,
         minimum_films=settings.model.minimum_films,
         fitted=experiments.load_model(found) if found else None,
+        fingerprint=facts["data_fingerprint"],
     )
     picture = plot_predictions(trained.predictions, int(year))
     model_uri = _store(trained, found, picture, seed, experiments)
@@ -176,7 +172,7 @@ def _train(
             int(year),
             model_uri,
             trained.model,
-            features,
+            labelled,
             is_new=found is None,
             now=services.now(),
             seed=seed,
