@@ -109,7 +109,10 @@ def write_forecasts(features: pd.DataFrame, path: Path) -> pd.DataFrame:
     names = ["film_id", "predicted_revenue", "lower", "upper"]
     forecasts = pd.concat(years).set_axis(names, axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    forecasts.to_csv(path, index=False, float_format="%.0f")
+    # Half a file must never be scored.
+    part = path.with_name(f"{path.name}.part")
+    forecasts.to_csv(part, index=False, float_format="%.0f")
+    part.replace(path)
     return forecasts
 
 

@@ -59,12 +59,11 @@ def command(
       ayne collect --start-year 1990 --end-year 1999 --min-votes 100
       ayne collect --refresh-only --refresh-limit 500
     """
-    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
+    from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
     from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
-    from ayne_dagster.settings import PROJECT_ROOT
 
     years = _years(start_year, end_year)
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    use_dagster_home(own_dagster_home())
     job = "refresh" if refresh_only else "collect"
     options = RunOptions(
         max_pages=max_pages,

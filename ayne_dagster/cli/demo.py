@@ -236,7 +236,7 @@ def _show(report: dict[str, Any]) -> None:
     screen.print()
     screen.print(
         table(
-            "Top forecasts of films whose outcome is not in yet",
+            "Top forecasts of films without a known outcome",
             ["film", "opens", "budget", "forecast", "80 % from", "to"],
             [[f["title"] or f"TMDB {f['tmdb_id']}", str(f["release_date"]),
               dollars(f["budget_usd"]), dollars(f["predicted_revenue_usd"]),
@@ -256,13 +256,17 @@ def _show(report: dict[str, Any]) -> None:
         screen.print(f"  [yellow]check:[/] {words}")
     if not report["is_complete"]:
         screen.print("[red]What is stored is not what the catalogue has; see the table above.[/]")
+    database = Path(report["database"])
+    if database.is_relative_to(Path.cwd()):
+        # Short, so that the commands can be copied from a narrow terminal.
+        database = database.relative_to(Path.cwd())
     screen.print(
         "\nNext:\n"
         "  [bold]uv run ayne demo[/]            again: only what has come due is asked for\n"
         "  [bold]uv run ayne ui --sandbox[/]    the same graph in the Dagster UI\n"
         "  [bold]uv run ayne export forecasts --to forecasts.csv --database "
-        f"{report['database']}[/]\n"
+        f"{database}[/]\n"
         '  [bold]uv run ayne predict "A Film of Mine" --budget 20m --release-date '
-        f"{report['years'][-1]['release_year']}-06-01 --database {report['database']}[/]\n"
+        f"{report['years'][-1]['release_year']}-06-01 --database {database}[/]\n"
         "  README, “With real keys”: your own TMDB and OMDb keys"
     )

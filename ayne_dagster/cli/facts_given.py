@@ -26,6 +26,8 @@ class Dollars(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """The amount in US dollars."""
+        from ayne_dagster.domain.film_facts import BUDGET_MISSING_UP_TO_USD
+
         if isinstance(value, float):
             return value
         plain = str(value).strip().lower().replace(",", "").replace("_", "").lstrip("$")
@@ -37,6 +39,13 @@ class Dollars(click.ParamType):
         amount = float(matched[1]) * _SIZES[matched[2]]
         if amount <= 0:
             self.fail("leave the option out where the budget is unknown", param, ctx)
+        if amount <= BUDGET_MISSING_UP_TO_USD:
+            self.fail(
+                f"{value!r} means {amount:,.0f} dollars, and {BUDGET_MISSING_UP_TO_USD:,} or less "
+                "count as unknown; write 60m for sixty million",
+                param,
+                ctx,
+            )
         return amount
 
 

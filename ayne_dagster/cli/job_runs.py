@@ -92,6 +92,14 @@ def use_dagster_home(home: Path) -> Path:
     return home
 
 
+def own_dagster_home() -> Path:
+    """Where Dagster keeps the runs of these settings; a sandbox's are none of the others'."""
+    from ayne_dagster.settings import load_settings
+
+    settings = load_settings()
+    return settings.resolve(settings.instance_folder)
+
+
 def run_job(
     job_name: str,
     years: Sequence[str],

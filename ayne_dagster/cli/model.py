@@ -93,13 +93,12 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
       ayne model train
       ayne model train --years 2015-2026
     """
-    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
-    from ayne_dagster.settings import PROJECT_ROOT
+    from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
 
     collection = open_collection()
     this_year = collection.now.year
     keys = keys_of(years or (this_year, this_year), collection.years)
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    use_dagster_home(own_dagster_home())
     outcome = run_job("model", keys, is_quiet=as_json)
     report = {
         "run_id": outcome.run_id,

@@ -122,7 +122,8 @@ def _facts(
         ids, remarks = resolve_names(asked, role, names)
         given.remarks += remarks
         if role is Role.COLLECTION:
-            said["collection_id"] = ids[0] if ids else None
+            # At once: a name of none of them replaces the stored collection by none at all.
+            given.facts["collection_id"] = ids[0] if ids else None
         else:
             said[role.value[0]] = ids
     given.facts |= {
@@ -175,6 +176,10 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     if model_year != year:
         given.remarks.append(f"{year} has no model; the champion of {model_year} says this")
     train = training_films(queries.features_until(model_year, collection.years), model_year)
+    is_itself = train["tmdb_id"] == tmdb_id
+    if is_itself.any():
+        given.remarks.append(_learned_itself(model_year, train.loc[is_itself, "release_date"]))
+        train = train[~is_itself].reset_index(drop=True)
     model = collection.resources["experiments"].load_model(row["champion_uri"])
     (forecast,) = forecast_films(model.predict, film, train)
     return {
@@ -196,7 +201,11 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
 
 
 def _features(collection: Collection, given: Given) -> "pd.DataFrame":
-    """The film's row of features: the same code that the asset runs."""
+    """The film's row of features: the same code that the asset runs.
+
+    What is stored of the film itself is none of its past: a later release date would make its own
+    revenue part of the track record of its people.
+    """
     from ayne_dagster.domain.features import build_features
     from ayne_dagster.domain.film_facts import PAST_SOURCE_COLUMNS, FilmFacts, KnownPast
     from ayne_dagster.domain.planned_film import planned_details
@@ -205,8 +214,17 @@ def _features(collection: Collection, given: Given) -> "pd.DataFrame":
     details = planned_details(given.facts, collection.now)
     years = details["release_year"].tolist()
     past_films = FeatureQueries(collection.warehouse).past_films(years)
-    past = KnownPast.of(FilmFacts.of(past_films, PAST_SOURCE_COLUMNS))
+    others = past_films[past_films["tmdb_id"] != details["tmdb_id"].iloc[0]]
+    past = KnownPast.of(FilmFacts.of(others, PAST_SOURCE_COLUMNS))
     return build_features(details, years, past)
+
+
+def _learned_itself(model_year: int, released: "pd.Series") -> str:
+    return (
+        f"the film opened on {released.iloc[0]:%Y-%m-%d} and its revenue is known: the model of "
+        f"{model_year} may have learned from it, so this is nearer to the truth than a forecast "
+        "would be"
+    )
 
 
 def _no_model(year: int, years: list[int]) -> str:

@@ -149,12 +149,11 @@ def _ask(
         force: Due or not.
         is_quiet: No progress bars.
     """
-    from ayne_dagster.cli.job_runs import run_job, use_dagster_home
+    from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
     from ayne_dagster.defs.job_options import RunOptions, run_config_of
     from ayne_dagster.domain.release_years import contiguous_blocks
-    from ayne_dagster.settings import PROJECT_ROOT
 
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    use_dagster_home(own_dagster_home())
     runs = []
     for block in contiguous_blocks(list(years.values()), collection.years):
         ids = [number for number, year in years.items() if year in block]

@@ -51,17 +51,16 @@ def command(
       ayne run daily
       ayne run weekly --years 1990-1999 --refresh-limit 500
     """
-    from ayne_dagster.cli.job_runs import use_dagster_home
+    from ayne_dagster.cli.job_runs import own_dagster_home, use_dagster_home
     from ayne_dagster.cli.planned_runs import plan_change_feed, plan_schedule
     from ayne_dagster.defs.due_outlook import NO_KEY
     from ayne_dagster.defs.services import MissingCredential
-    from ayne_dagster.settings import PROJECT_ROOT
 
     collection = open_collection()
     if not collection.services.has_tmdb_key:
         raise MissingCredential(f"{NO_KEY}. Put it into .env (see .env.example)")
     wanted = None if years is None else keys_of(years, collection.years)
-    use_dagster_home(PROJECT_ROOT / "dagster_home")
+    use_dagster_home(own_dagster_home())
     runs: list[dict[str, Any]] = []
     if schedule != "quick":
         runs += [_made(one, is_quiet=as_json) for one in plan_change_feed(collection)]

@@ -42,13 +42,13 @@ def command(status: str | None, limit: int, job: str | None, as_json: bool) -> N
     """
     import dagster as dg
 
-    from ayne_dagster.cli.job_runs import recorded_runs, use_dagster_home
+    from ayne_dagster.cli.job_runs import own_dagster_home, recorded_runs, use_dagster_home
     from ayne_dagster.defs.resources import build_resources
-    from ayne_dagster.settings import PROJECT_ROOT, load_settings
+    from ayne_dagster.settings import load_settings
     from ayne_dagster.storage.run_queries import RunQueries
 
     fetching = build_resources(load_settings())["fetching"]
-    home = use_dagster_home(PROJECT_ROOT / "dagster_home")
+    home = use_dagster_home(own_dagster_home())
     if (home / "history").exists():
         with dg.DagsterInstance.from_config(str(home)) as instance:
             queries = recorded_runs(instance, fetching)

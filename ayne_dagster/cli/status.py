@@ -90,12 +90,11 @@ def _runs(collection: Collection, limit: int, *, are_ours: bool) -> dict[str, An
         are_ours: Whether these are the runs of the project's own Dagster instance, so that the
             newest can be recorded first, and those of killed processes as failed.
     """
-    from ayne_dagster.cli.job_runs import recorded_runs, use_dagster_home
-    from ayne_dagster.settings import PROJECT_ROOT
+    from ayne_dagster.cli.job_runs import own_dagster_home, recorded_runs, use_dagster_home
     from ayne_dagster.storage.run_queries import RunQueries
 
     queries = RunQueries(collection.warehouse)
-    home = PROJECT_ROOT / "dagster_home"
+    home = own_dagster_home()
     if are_ours and (home / "history").exists():
         import dagster as dg
 

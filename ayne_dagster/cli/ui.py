@@ -45,7 +45,7 @@ def command(
       ayne ui                     with your keys from .env
       ayne ui --sandbox           without keys, after or instead of `ayne demo`
     """
-    from ayne_dagster.cli.job_runs import use_dagster_home
+    from ayne_dagster.cli.job_runs import own_dagster_home, use_dagster_home
     from ayne_dagster.cli.sandbox_world import (
         DEFAULT_SEED,
         environment_lines,
@@ -102,7 +102,7 @@ def command(
             )
         else:
             settings = load_settings()
-            home = use_dagster_home(PROJECT_ROOT / "dagster_home")
+            home = use_dagster_home(own_dagster_home())
             if settings.tmdb.api_key is None:
                 click.secho(
                     "TMDB__API_KEY is not set: the graph shows, but cannot collect. Put it into "

@@ -55,9 +55,11 @@ TREE_PARAMETERS: dict[str, dict[str, Any]] = {
 """The trees by name: of log revenue; of what the line leaves over; of revenue's outer tenths."""
 
 FILMS_FOR_ALL_STEPS = 2_000
-LEAST_STEPS_SHARE = 0.4
-"""Fewer films are boosted in proportionally fewer steps, down to this share: a step costs the same
-however few they are, and most is learned early (what it costs: `docs/model_recipe.md`)."""
+LEAST_STEPS_SHARE = 0.2
+LEAST_LEARNED_SHARE = 0.4
+"""Fewer films are boosted in proportionally fewer steps, down to a share: a step costs the same
+however few they are. Steps times learning rate go down to a share of their own, by longer steps:
+what was learned before it is worth its time (what it costs: `docs/model_recipe.md`)."""
 
 LEAST_HALF_WIDTH = 0.3
 """In logs; no film is surer than 0.74 to 1.35 times the forecast: quantile trees can cross."""
@@ -113,14 +115,20 @@ class ForecastParts:
         left_over = outcome - line.predict(matrix)
         bins = InputBins.learn(matrix)
         inputs = bins.steps(matrix)
-        share = float(np.clip(len(films) / FILMS_FOR_ALL_STEPS, LEAST_STEPS_SHARE, 1.0))
+        share = min(len(films) / FILMS_FOR_ALL_STEPS, 1.0)
+        # What fewer steps than that would leave unlearned, longer ones make up for.
+        steps_share = max(share, LEAST_STEPS_SHARE)
+        stride = max(share, LEAST_LEARNED_SHARE) / steps_share
         trees = {}
         with threadpool_limits(limits=1, user_api="openmp"):
             for number, (name, parameters) in enumerate(TREE_PARAMETERS.items()):
                 target = left_over if name == "surplus" else outcome
-                steps = {"max_iter": round(parameters["max_iter"] * share)}
+                small = {
+                    "max_iter": round(parameters["max_iter"] * steps_share),
+                    "learning_rate": parameters["learning_rate"] * stride,
+                }
                 estimator = HistGradientBoostingRegressor(
-                    **(parameters | steps), random_state=seed + number
+                    **(parameters | small), random_state=seed + number
                 )
                 trees[name] = estimator.fit(
                     inputs, target, sample_weight=YEARLY_WEIGHT_OF_TREES**age

@@ -61,9 +61,10 @@ class Line:
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Predictions of shape (films,)."""
         standard = (inputs - np.array(self.mean)) / np.array(self.scale)
-        # Row by row, so that a film's prediction does not depend on what else is asked about.
         bounded = np.clip(standard, -MOST_DEVIATIONS, MOST_DEVIATIONS) * np.array(self.weights)
-        return self.intercept + bounded.sum(axis=1)
+        # Row by row, so that a film's prediction does not depend on what else is asked about: over
+        # columns that lie together, NumPy adds in an order that depends on how many rows there are.
+        return self.intercept + np.ascontiguousarray(bounded).sum(axis=1)
 
 
 @dataclass(frozen=True)

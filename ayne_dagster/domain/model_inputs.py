@@ -78,7 +78,7 @@ PLAIN_COLUMNS: tuple[str, ...] = (
 
 BUDGET_COLUMN = "budget_log"
 
-_USUAL_MINUTES, _MINUTES = 105.0, (40.0, 240.0)
+USUAL_MINUTES, _MINUTES = 105.0, (40.0, 240.0)
 _HARMONICS = (1, 2, 3)
 _DAYS_OF_YEAR = 365.25
 
@@ -125,8 +125,9 @@ class InputEncoding:
             features: Rows with at least `MODEL_INPUT_COLUMNS`; further columns are not looked at.
 
         Returns:
-            Float64 frame of shape (films, inputs) with the same columns for every model; unknown
-            is NaN. Texts the training films did not have share one code beyond the known ones.
+            Float64 frame of shape (films, inputs) with the same columns for every model. A missing
+            budget and a track record nobody has yet are NaN; other unknown facts are usual ones.
+            Texts the training films did not have share one code beyond the known ones.
             Dollars are constant ones.
 
         Raises:
@@ -147,6 +148,8 @@ class InputEncoding:
         }
         for name in PLAIN_COLUMNS:
             columns[name] = _numbers(inputs[name])
+        # As of texts: that nobody typed the running time must not be seen.
+        columns["runtime_minutes"] = np.nan_to_num(columns["runtime_minutes"], nan=USUAL_MINUTES)
         for name in CODED_COLUMNS:
             columns[f"{name}_code"] = _codes(inputs[name], self.codes[name])
         genres = [set(names) for names in inputs["genres"]]
@@ -182,9 +185,8 @@ def linear_inputs(matrix: pd.DataFrame) -> pd.DataFrame:
             columns[name] = np.nan_to_num(values)
         elif name.startswith(("is_", "has_")) or name in ("release_year_number", "title_words"):
             columns[name] = values
-    minutes = np.nan_to_num(matrix["runtime_minutes"].to_numpy(float), nan=_USUAL_MINUTES)
-    minutes = np.clip(minutes, *_MINUTES)
-    columns["minutes"], columns["minutes_squared"] = minutes, (minutes - _USUAL_MINUTES) ** 2
+    minutes = np.clip(matrix["runtime_minutes"].to_numpy(float), *_MINUTES)
+    columns["minutes"], columns["minutes_squared"] = minutes, (minutes - USUAL_MINUTES) ** 2
     turn = 2 * np.pi * matrix["release_day_of_year"].to_numpy(float) / _DAYS_OF_YEAR
     for times in _HARMONICS:
         columns[f"season_sine_{times}"] = np.sin(times * turn)
@@ -201,9 +203,13 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 
 def _codes(column: pd.Series, known: list[str]) -> np.ndarray:
-    """Position of each text among the known ones, their number for other texts, NaN for none."""
+    """Position of each text among the known ones, their number for other texts and for none.
+
+    That a field is empty says where a row came from, and in a mixed catalogue that predicts revenue
+    by itself (`MODEL_FACTS`): trees would give NaN a branch of its own.
+    """
     position = {text: float(code) for code, text in enumerate(known)}
     other = float(len(known))
     return np.array(
-        [np.nan if pd.isna(text) else position.get(text, other) for text in column], dtype=float
+        [other if pd.isna(text) else position.get(text, other) for text in column], dtype=float
     )

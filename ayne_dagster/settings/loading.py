@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     bulk_folder: Path = Field(
         default=Path("data/raw/bulk"), description="Where whole files (ids, ratings) are kept."
     )
+    instance_folder: Path = Field(
+        default=Path("dagster_home"),
+        description="Dagster's home of commands and of `ayne ui`: their runs and schedules.",
+    )
     clock_url: OptionalWebAddress = Field(
         default=None,
         description="Where the platform reads the time instead of this machine's clock: the "

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 
 from ayne_dagster.cli.main import main
+from ayne_dagster.domain import forecasting
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.cli.modelled_films import YEAR, registry_in
 
@@ -75,6 +77,74 @@ def test_a_stored_film_gets_what_the_champion_says_of_its_features(invoke: Invok
     assert changed["predicted_revenue_usd"] != report["predicted_revenue_usd"]
 
 
+def features_asked(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
+    """Rows of features that forecasts were asked of, and then the films they were compared with."""
+    seen: list[pd.DataFrame] = []
+    forecast_films = forecasting.forecast_films
+
+    def watched(predict: Any, films: pd.DataFrame, train: pd.DataFrame) -> Any:
+        seen.extend((films, train))
+        return forecast_films(predict, films, train)
+
+    monkeypatch.setattr(forecasting, "forecast_films", watched)
+    return seen
+
+
+def stored_film(modelled: Path, condition: str) -> int:
+    """A stored film with an outcome."""
+    with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
+        found = connection.execute(
+            f"SELECT tmdb_id FROM tmdb_details WHERE {condition} ORDER BY tmdb_id LIMIT 1"
+        ).fetchone()
+    assert found is not None
+    return found[0]
+
+
+def change_film(modelled: Path, number: int, changes: str) -> None:
+    with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
+        connection.execute(f"UPDATE tmdb_details SET {changes} WHERE tmdb_id = ?", [number])
+
+
+def test_a_moved_film_is_not_its_own_past(
+    invoke: Invoke, modelled: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its own revenue stood in its director's track record, and it was a sequel of itself."""
+    number = stored_film(modelled, "release_year = '2008'")
+    change_film(modelled, number, "director_ids = [7777], collection_id = 555")
+    asked = features_asked(monkeypatch)
+    report = predicted(invoke, "predict", "--tmdb-id", str(number), "--release-date", "2012-05-04")
+    films, train = asked
+    assert films["director_history_films"].isna().tolist() == [True]
+    assert films["is_sequel"].tolist() == [False]
+    assert number not in set(train["tmdb_id"])
+    assert number not in {one["tmdb_id"] for one in report["comparables"]}
+    (remark,) = [one for one in report["remarks"] if "may have learned from it" in one]
+    assert remark.startswith("the film opened on 2008-")
+    assert f"the model of {YEAR}" in remark
+
+
+def test_a_film_that_its_model_did_not_know_carries_no_such_remark(invoke: Invoke, modelled: Path):
+    number = stored_film(modelled, f"release_year = '{YEAR}'")
+    report = predicted(invoke, "predict", "--tmdb-id", str(number), "--release-date", "2012-05-04")
+    assert not [one for one in report["remarks"] if "learned" in one]
+
+
+def test_an_unknown_collection_replaces_the_stored_one(
+    invoke: Invoke, modelled: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It said `taken as a debut` and went on with the stored collection."""
+    number = stored_film(modelled, f"release_year = '{YEAR}'")
+    change_film(modelled, number, "collection_id = 555")
+    change_film(modelled, stored_film(modelled, "release_year = '2005'"), "collection_id = 555")
+    asked = features_asked(monkeypatch)
+    predicted(invoke, "predict", "--tmdb-id", str(number))
+    report = predicted(invoke, "predict", "--tmdb-id", str(number), "--collection", "Unknown")
+    sequel, of_none = asked[0], asked[2]
+    assert sequel["is_sequel"].tolist() == [True]
+    assert of_none["is_sequel"].tolist() == [False]
+    assert [one for one in report["remarks"] if "taken as a debut" in one]
+
+
 def test_names_are_found_whatever_their_case_and_accents_and_unknown_ones_are_said(
     invoke: Invoke, modelled: Path
 ):
@@ -129,6 +199,8 @@ def test_another_database_brings_its_own_models(
         (["predict", "X", "--genres", "Actoin"], "there is no genre 'Actoin'; there are Action,"),
         (["predict", "X", "--budget", "much"], "'much' is no amount in US dollars; write 2"),
         (["predict", "X", "--budget", "0"], "leave the option out where the budget is unknown"),
+        (["predict", "X", "--budget", "60"], "'60' means 60 dollars, and 1,000 or less count as"),
+        (["predict", "X", "--budget", "1k"], "write 60m for sixty million"),
         (["predict", "X", "--runtime", "0"], "0 is not in the range"),
         (["predict", "X", "--language", "English"], "'English' is no code of two letters"),
         (["predict", "--tmdb-id", "x"], "'x' is no TMDB id"),

@@ -39,6 +39,8 @@ def test_standard_output_is_a_file_of_settings_and_nothing_else(tmp_path: Path):
     assert {line.split("=")[0] for line in lines} == {*expected, "CLOCK_URL"}
     assert settings.clock_url == f"{address}/_sandbox/clock"
     assert settings.database.path == PROJECT / "data" / "sandbox" / "ayne.duckdb"
+    # Runs against a sandbox stood among one's own, and the other way round.
+    assert settings.instance_folder == PROJECT / "data" / "sandbox" / "dagster_home"
     # Unlike the demo's, this sandbox has limits: half of its 40/s, and the whole quota.
     assert (settings.tmdb.requests_per_second, settings.omdb.daily_quota) == (20, 1_000)
 

@@ -1,5 +1,7 @@
 """The parts of the model: the line has an end, the steps are those of the training films."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,9 +31,11 @@ def test_heavier_films_pull_the_line():
     assert Line.fit(inputs, outcome, weight, 1.0).predict(inputs[:1])[0] == pytest.approx(2.5)
 
 
-def test_a_film_is_said_the_same_of_alone_and_among_others():
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_film_is_said_the_same_of_alone_and_among_others(order: Literal["C", "F"]):
+    """A frame's values lie column by column, where sums of one row and of many differ."""
     rng = np.random.default_rng(6)
-    inputs = rng.normal(size=(300, 40))
+    inputs = np.array(rng.normal(size=(300, 40)), order=order)
     line = Line.fit(inputs, rng.normal(size=300), np.ones(300), 1.0)
     alone = np.array([line.predict(inputs[row : row + 1])[0] for row in range(300)])
     assert np.array_equal(alone, line.predict(inputs))

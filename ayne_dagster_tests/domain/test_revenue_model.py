@@ -158,15 +158,27 @@ def test_a_column_known_only_after_release_cannot_slip_into_the_matrix(
         InputEncoding.learn(features).matrix(features)
 
 
-def test_rare_and_new_texts_share_one_code_and_unknown_has_none(features: pd.DataFrame):
+def test_rare_new_and_unknown_texts_share_one_code(features: pd.DataFrame):
     encoding = InputEncoding.learn(features)
     strange = features.head(3).assign(
         main_country=pd.Series(["XX", None, "US"], dtype=object).to_numpy()
     )
     codes = encoding.matrix(strange)["main_country_code"].to_numpy()
     assert codes[0] == len(encoding.codes["main_country"])
-    assert np.isnan(codes[1])
+    assert codes[1] == codes[0]
     assert codes[2] == encoding.codes["main_country"].index("US")
+
+
+def test_an_empty_field_is_not_seen_as_empty(features: pd.DataFrame):
+    """In a mixed catalogue the null flag of the country alone explains .31 of revenue."""
+    encoding = InputEncoding.learn(features)
+    columns = ["main_country", "original_language", "us_certification", "runtime_minutes"]
+    empty = features.head(50).assign(**dict.fromkeys(columns))
+    matrix = encoding.matrix(empty)
+    names = [name for name in matrix if name.startswith(tuple(columns)) or "certification" in name]
+    facts = [name for name in names if "history" not in name]
+    assert len(facts) >= len(columns)
+    assert not matrix[facts].isna().any(axis=None)
 
 
 def test_the_seed_and_the_version_of_the_trees_are_among_the_parameters():
