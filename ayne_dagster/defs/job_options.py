@@ -123,7 +123,8 @@ class RunOptions(dg.ConfigurableResource):
     models: ModelYears | None = Field(
         default=None,
         description="Which of the run's years get a model: all, or this_year alone (the stored "
-        "models of the others stay). Default: all; weekly_enrichment: this_year.",
+        "models of the others stay, unless they are of another version of the recipe or their "
+        "files are gone). Default: all; weekly_enrichment: this_year.",
     )
 
     def of_job(self, job_name: str) -> "RunOptions":

@@ -52,6 +52,7 @@ from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.kept_predictions import KeptPredictions
+from ayne_dagster.storage.model_files import ModelNotFoundError, UntrustedModelError
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 IMPORTANCE_YEARS = 5
@@ -110,7 +111,8 @@ def back_test(
     others = stored[~stored["release_year"].isin(context.partition_keys)]
     pooled = pd.concat([part for part in (others, frame) if not part.empty] or [frame])
     estimates = pooled_scores(pooled, seed)
-    pictures = _pictures(pooled, estimates, labelled, experiments, seed)
+    measured, left_out = _loaded_models(pooled, labelled, experiments)
+    pictures = _pictures(pooled, estimates, measured, seed)
     if any(is_new for _, is_new in found):
         _log(pooled, pictures, experiments)
     # Of all years, so told once, with the last of the run's partitions: a run over a hundred years
@@ -134,6 +136,7 @@ def back_test(
             "years unchanged": sum(not (is_new or rows.empty) for rows, is_new in found),
             "population": POPULATION,
             "films, all years": len(pooled),
+            "left out of what the models lean on": "; ".join(left_out) or "none",
             "all years together": dg.MetadataValue.md(
                 markdown_table(pooled_table(pooled, estimates, seed))
             ),
@@ -176,8 +179,7 @@ def _year_table(pooled: pd.DataFrame) -> dg.MarkdownMetadataValue:
 def _pictures(
     pooled: pd.DataFrame,
     estimates: Mapping[str, ScoreEstimates],
-    features: pd.DataFrame,
-    experiments: ExperimentLog,
+    measured: Sequence[tuple[RevenueModel, pd.DataFrame]],
     seed: int,
 ) -> dict[str, bytes]:
     """Everything there is to look at, of all stored years together."""
@@ -187,7 +189,7 @@ def _pictures(
         "error by year": plot_error_by_year(by_year),
         "coverage by year": plot_coverage_by_year(by_year),
         "honest against leaky": plot_honest_against_leaky(estimates, pooled, model=MODEL),
-        "what the models lean on": _importance(pooled, features, experiments, seed),
+        "what the models lean on": _importance(measured, seed),
         "residuals by genre": plot_residuals_by_genre(pooled),
         "biggest misses": plot_biggest_misses(pooled),
     }
@@ -206,16 +208,36 @@ def _log(pooled: pd.DataFrame, pictures: dict[str, bytes], experiments: Experime
     )
 
 
-def _importance(
-    pooled: pd.DataFrame, features: pd.DataFrame, experiments: ExperimentLog, seed: int
-) -> bytes:
-    """The picture of grouped permutation importance on the newest years scored."""
+def _loaded_models(
+    pooled: pd.DataFrame, labelled: pd.DataFrame, experiments: ExperimentLog
+) -> tuple[list[tuple[RevenueModel, pd.DataFrame]], list[str]]:
+    """The models of the newest years scored with their films, and which cannot be had and why.
+
+    The years are not only the run's: those of others may wait for their next training.
+    """
     uris = pooled.drop_duplicates("release_year").set_index("release_year")["model_uri"]
-    measured: list[tuple[RevenueModel, pd.DataFrame]] = []
-    for year in _newest(uris, features):
-        if experiments.has_files(uris[year]):
-            films = films_with_outcome(features, int(year))
-            measured.append((experiments.load_model(uris[year]), films))
+    loaded: list[tuple[RevenueModel, pd.DataFrame]] = []
+    left_out = []
+    for year in _newest(uris, labelled):
+        films = films_with_outcome(labelled, int(year))
+        try:
+            model = experiments.load_model(uris[year])
+            # A recipe of before may want columns that features no longer have.
+            model.predict(films.head(1))
+        except ModelNotFoundError:
+            # No path of this machine belongs into what analysts read.
+            left_out.append(f"{year}: its files are gone, or of another version of the platform")
+        except UntrustedModelError:
+            left_out.append(f"{year}: made of types that are not loaded")
+        except KeyError as missing:
+            left_out.append(f"{year}: it needs {missing}, which features no longer have")
+        else:
+            loaded.append((model, films))
+    return loaded, left_out
+
+
+def _importance(measured: Sequence[tuple[RevenueModel, pd.DataFrame]], seed: int) -> bytes:
+    """The picture of grouped permutation importance on these models and films."""
     found = grouped_importance(measured, seed=seed)
     return plot_importance(found, films=sum(len(films) for _, films in measured))
 

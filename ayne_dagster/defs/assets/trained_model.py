@@ -1,5 +1,6 @@
 """`trained_model`: the model of each year, trained on the years before, scored on the year."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +20,7 @@ from ayne_dagster.defs.partitions import (
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import with_stored
-from ayne_dagster.domain.revenue_model import model_parameters
+from ayne_dagster.domain.revenue_model import RevenueModel, model_parameters
 from ayne_dagster.domain.tables import FEATURES, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     YearModel,
@@ -33,6 +34,7 @@ from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.kept_predictions import KeptPredictions
+from ayne_dagster.storage.model_files import ModelNotFoundError, UntrustedModelError
 from ayne_dagster.storage.model_registry import ModelRegistry
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -69,9 +71,9 @@ def trained_model(
     years = dated_keys(context)
     known = queries.stored_rows(TRAINED_MODEL, years)
     if options.of_job(context.run.job_name).models is ModelYears.this_year:
-        this_year = str(services.now().year)
-        rows = [row for year, row in known.items() if year != this_year]
-        years = [year for year in years if year == this_year]
+        due = {str(services.now().year)} | _outdated(known, settings.model.seed, registry.log)
+        rows = [row for year, row in known.items() if year not in due]
+        years = [year for year in years if year in due]
     labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
     reused = 0
     with stage("train", len(years), "models") as advance:
@@ -114,6 +116,29 @@ def trained_model(
     )
 
 
+def _outdated(
+    known: Mapping[str, dict[str, Any]], seed: int, experiments: ExperimentLog
+) -> set[str]:
+    """The years whose stored row no forecast can come from any more.
+
+    An upgrade changes the parameters, and with them what a model's files look like: a year left as
+    it is would fail the back-test and the forecasts of all years.
+    """
+    today = parameters_hash(seed)
+    return {
+        year
+        for year, row in known.items()
+        if row["parameters_hash"] != today
+        or (row["model_uri"] is not None and not _has_models(row, experiments))
+    }
+
+
+def _has_models(row: Mapping[str, Any], experiments: ExperimentLog) -> bool:
+    """Whether the year's model and its champion are named and their files there."""
+    uris = [row["model_uri"], row["champion_uri"]]
+    return all(uri is not None and experiments.has_files(uri) for uri in uris)
+
+
 def _facts(labelled: pd.DataFrame, year: str, seed: int) -> dict[str, str]:
     """What decides a year's row: training rows, outcomes to score on, parameters."""
     return {
@@ -127,11 +152,9 @@ def _reuse(
     known: dict[str, Any] | None, facts: dict[str, str], experiments: ExperimentLog
 ) -> tuple[dict[str, Any] | None, bytes | None]:
     """The stored row and its picture, where nothing that decides them has changed."""
-    if known is None or known["model_uri"] is None or known["champion_uri"] is None:
+    if known is None or not _has_models(known, experiments):
         return None, None
     if any(known[name] != value for name, value in facts.items()):
-        return None, None
-    if not all(experiments.has_files(known[name]) for name in ("model_uri", "champion_uri")):
         return None, None
     return known, experiments.kept_picture(known["model_uri"], facts["outcomes_fingerprint"])
 
@@ -149,15 +172,13 @@ def _train(
     Whichever it is, it is then compared with the year's champion.
     """
     seed, experiments = settings.model.seed, registry.log
-    found = experiments.find_year_model(
-        int(year), facts["data_fingerprint"], facts["parameters_hash"]
-    )
+    found, fitted = _stored_model(year, facts, experiments)
     trained = train_year(
         labelled,
         int(year),
         seed=seed,
         minimum_films=settings.model.minimum_films,
-        fitted=experiments.load_model(found) if found else None,
+        fitted=fitted,
         fingerprint=facts["data_fingerprint"],
     )
     picture = plot_predictions(trained.predictions, int(year))
@@ -188,6 +209,22 @@ def _train(
         "trained_at": services.now(),
     }
     return row, picture
+
+
+def _stored_model(
+    year: str, facts: dict[str, str], experiments: ExperimentLog
+) -> tuple[str | None, RevenueModel | None]:
+    """The model that these rows and parameters gave before, with its address."""
+    found = experiments.find_year_model(
+        int(year), facts["data_fingerprint"], facts["parameters_hash"]
+    )
+    if found is None:
+        return None, None
+    try:
+        return found, experiments.load_model(found)
+    except (ModelNotFoundError, UntrustedModelError):
+        # What cannot be read is trained again, as if it had never been.
+        return None, None
 
 
 def _store(
