@@ -230,9 +230,10 @@ def _learned_itself(model_year: int, released: "pd.Series") -> str:
 def _no_model(year: int, years: list[int]) -> str:
     if years:
         return (
-            f"there is no model for films of {year}: the earliest is that of {years[0]}, which was "
-            f"trained on films of {year} and later. `ayne model train --years {year}` makes one, "
-            "if there are films before it"
+            f"there is no model for films of {year}: the earliest is that of {years[0]}, which may "
+            f"have learned from films of {year} and later. A model of {year} needs films with an "
+            f"outcome before it: `ayne collect --start-year {year - 10}`, then `ayne model train "
+            f"--years {year}`"
         )
     return (
         "there is no model yet. `ayne model train` makes one of what is stored; `ayne demo` makes "
