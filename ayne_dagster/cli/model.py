@@ -115,7 +115,11 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
 @command.command("promote")
 @click.argument("version")
 @_year_option
-@click.option("--force", is_flag=True, help="Even where the rule says it is worse.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Even where the rule says it is worse; it stays until another model is trained.",
+)
 @click.option("--reason", metavar="TEXT", help="Kept with the decision.")
 @database_option(must_exist=True)
 @json_option
@@ -131,38 +135,50 @@ def promote(
 
     It is compared with the champion by the same rule as a new model, and refused where it is worse.
     With --force it becomes champion all the same, and stays until another model of the year is
-    trained. What was decided and why is kept in the registry and in the row of `trained_model`.
+    trained, whatever outcomes come in. What was decided and why is kept in the registry and in the
+    row of `trained_model`.
 
     \b
     Examples:
       ayne model promote candidate --year 2026
       ayne model promote 3 --year 2026 --force --reason "the newer data are wrong"
     """
+    from ayne_dagster.cli.champion_writes import let_table_name_champion, refuse_foreign_models
     from ayne_dagster.defs.champions import judge, promote_by_hand
+    from ayne_dagster.domain.promotion import Decision
+    from ayne_dagster.storage.model_registry import FORCED
 
     collection = open_collection(database)
+    refuse_foreign_models(collection, database)
     registry = _registry(collection)
     with registry.deciding(year):
         chosen, champion = registry.find(year, version), registry.champion(year)
-        if chosen.is_champion:
-            tell_promoted(chosen, None, as_json=as_json, is_news=False)
+        if chosen.is_champion and (chosen.decision == FORCED or not force):
+            # The table may not know it yet: its write may have failed after the registry's.
+            let_table_name_champion(collection, chosen, is_news=False)
+            tell_promoted(chosen, as_json=as_json, is_news=False)
             return
-        decision = judge(
-            registry,
-            champion,
-            registry.log.load_model(chosen.model_uri),
-            _labelled(collection, year),
-            year,
-            seed=collection.settings.model.seed,
-        )
+        if chosen.is_champion:
+            decision = Decision(True, "it was champion already")
+        else:
+            decision = judge(
+                registry,
+                champion,
+                registry.log.load_model(chosen.model_uri),
+                _labelled(collection, year),
+                year,
+                seed=collection.settings.model.seed,
+            )
         if not decision.is_promoted and not force:
             raise PromotionRefused(
                 f"version {chosen.version} of {year} does not become champion: {decision.reason}. "
                 "`--force` makes it champion all the same"
             )
-        chosen = promote_by_hand(registry, chosen, decision, reason=reason, now=collection.now)
-        _write_champion(collection, chosen)
-    tell_promoted(chosen, decision, as_json=as_json, is_news=True)
+        chosen = promote_by_hand(
+            registry, chosen, decision, is_forced=force, reason=reason, now=collection.now
+        )
+        let_table_name_champion(collection, chosen, is_news=True)
+    tell_promoted(chosen, as_json=as_json, is_news=True)
 
 
 @command.command("compare")
@@ -177,8 +193,9 @@ def compare_models(
     """Compare two models of a release year, FIRST with SECOND, on the same films.
 
     A model is a number, `candidate` or `champion`. The films are those of the year that have an
-    outcome, where there are at least 30; otherwise the films both were calibrated on, as trees
-    predicted them that had not seen them. The difference has a paired bootstrap 90 % interval.
+    outcome, where there are at least 30; otherwise the films both were calibrated on, if those are
+    of the same release years, as trees predicted them that had not seen them. The difference has a
+    paired bootstrap 90 % interval.
 
     \b
     Examples:
@@ -195,7 +212,7 @@ def compare_models(
     if not len(shared):
         raise NothingToCompare(
             f"versions {pair[0].version} and {pair[1].version} of {year} share no film that "
-            "neither was fitted on"
+            f"neither was fitted on: no {shared.which}"
         )
     comparison = compare(shared, seed=collection.settings.model.seed)
     if as_json:
@@ -252,31 +269,3 @@ def _described(registry: "ModelRegistry", version: "RegisteredVersion") -> dict[
         **{name: scores.get(name) for name in _SCORES},
         **counts,
     }
-
-
-def _write_champion(collection: Collection, champion: "RegisteredVersion") -> None:
-    """Let `trained_model` name the new champion, from which the next forecasts come."""
-    import pandas as pd
-
-    from ayne_dagster.defs.champions import champion_row
-    from ayne_dagster.domain.tables import TRAINED_MODEL
-    from ayne_dagster.storage.duckdb_io_manager import write_batch
-    from ayne_dagster.storage.parquet_mirror import ParquetMirror
-
-    key = f"{champion.year:04d}"
-    stored = collection.resources["queries"].stored_rows(TRAINED_MODEL, [key]).get(key)
-    if stored is None:
-        return
-    database = collection.settings.database
-    mirror = ParquetMirror(collection.settings.resolve(database.mirror_folder))
-    frame = pd.DataFrame(
-        [champion_row(stored, champion)], columns=TRAINED_MODEL.column_names, dtype=object
-    )
-    write_batch(
-        collection.warehouse,
-        TRAINED_MODEL,
-        frame,
-        years=[key],
-        mirror=mirror if database.is_mirrored else None,
-        purpose="ayne model promote",
-    )

@@ -11,7 +11,7 @@ import click
 from ayne_dagster.cli.console import console, print_json, table
 
 if TYPE_CHECKING:
-    from ayne_dagster.domain.promotion import Comparison, Decision
+    from ayne_dagster.domain.promotion import Comparison
     from ayne_dagster.storage.model_registry import RegisteredVersion
 
 
@@ -31,17 +31,17 @@ def show_trained(report: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def tell_promoted(
-    chosen: "RegisteredVersion", decision: "Decision | None", *, as_json: bool, is_news: bool
-) -> None:
+def tell_promoted(chosen: "RegisteredVersion", *, as_json: bool, is_news: bool) -> None:
     """Say who is champion now, or was already."""
+    from ayne_dagster.storage.model_registry import FORCED
+
     if as_json:
         print_json({
             "year": chosen.year,
             "version": chosen.version,
             "model_uri": chosen.model_uri,
             "is_news": is_news,
-            "is_forced": decision is not None and not decision.is_promoted,
+            "is_forced": chosen.decision == FORCED,
             "reason": chosen.reason,
         })  # fmt: skip
         return

@@ -110,10 +110,37 @@ def judge(
     except UntrustedModelError:
         return decide_without_champion("it is made of types that are not loaded")
     try:
-        return decide(model, beaten, features, year, seed=seed)
-    except KeyError as missing:
-        # A recipe of before may want columns that features no longer have.
+        return decide(model, _FormerModel(beaten), features, year, seed=seed)
+    except _MissingInput as missing:
         return decide_without_champion(f"it needs {missing}, which features no longer have")
+
+
+class _MissingInput(Exception):
+    """The champion wants a column that features no longer have."""
+
+
+@dataclass(frozen=True)
+class _FormerModel:
+    """A champion, whose recipe may be of before: what it cannot predict any more is no failure.
+
+    A `KeyError` of anything else in a comparison is one.
+    """
+
+    model: RevenueModel
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        return self.model.validation
+
+    @property
+    def train_films(self) -> int:
+        return self.model.train_films
+
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
+        try:
+            return self.model.predict(features)
+        except KeyError as missing:
+            raise _MissingInput(str(missing)) from missing
 
 
 def _in_words(
@@ -139,6 +166,7 @@ def promote_by_hand(
     version: RegisteredVersion,
     decision: Decision,
     *,
+    is_forced: bool,
     reason: str | None,
     now: datetime,
 ) -> RegisteredVersion:
@@ -147,21 +175,24 @@ def promote_by_hand(
     Args:
         registry: Where champions are.
         version: The version.
-        decision: What the rule says of it. Against the rule it is a choice by force, which holds
-            until another model of the year is trained.
+        decision: What the rule says of it.
+        is_forced: Whether the person insists: then the choice holds until another model of the year
+            is trained, even where the rule agrees today and would not with tomorrow's outcomes.
         reason: What the person says, if anything.
         now: Time of the choice, UTC.
 
     Returns:
         The version as champion, with the reason.
     """
-    how = "by hand" if decision.is_promoted else "by force, against the rule"
+    how = "by force" if is_forced else "by hand"
+    if not decision.is_promoted:
+        how += ", against the rule"
     words = f"version {version.version} was made champion {how}: {decision.reason}"
     if reason:
         words += f"; said: {reason}"
     return registry.record(
         version,
-        decision=PROMOTED if decision.is_promoted else FORCED,
+        decision=FORCED if is_forced else PROMOTED,
         reason=words,
         now=now,
     )

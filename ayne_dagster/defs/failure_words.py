@@ -31,6 +31,7 @@ EXPECTED_ERRORS = frozenset(
         "VersionNotFoundError",
         "PromotionRefused",
         "NothingToCompare",
+        "ModelsElsewhere",
     }
 )
 """Errors whose message alone tells what to do. Everything else is a bug and shows its traceback."""

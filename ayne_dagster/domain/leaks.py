@@ -4,6 +4,7 @@ Lives here: the comparison of values. Not here: the words no input may carry in 
 (`features.py`), and what a leak would be worth (`baselines.leak_marker`).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ MINIMUM_VALUES = 10
 """Columns of a few films or of a few values can agree by chance."""
 
 _MOST_FILMS = 2_000
-"""Films compared: a copy shows in any of them."""
+"""Films compared, evenly spread over all: a copy shows in any of them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _compare(name: str, values: np.ndarray, outcome: str, known: np.ndarray) -> 
     both = np.flatnonzero(np.isfinite(values) & np.isfinite(known))
     if len(both) < MINIMUM_FILMS:
         return None
-    both = both[:: max(len(both) // _MOST_FILMS, 1)]
+    both = both[:: math.ceil(len(both) / _MOST_FILMS)]
     mine, theirs = values[both], known[both]
     if min(len(np.unique(mine)), len(np.unique(theirs))) < MINIMUM_VALUES:
         return None

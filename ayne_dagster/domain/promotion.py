@@ -25,6 +25,10 @@ MORE_FILMS = 2.0
 """Where nothing can be compared, a candidate that learned from so many times the films follows:
 otherwise the first model of a young catalogue, of some fifty films, would stay for good."""
 
+LEAST_SHARE_OF_A_YEAR = 0.05
+"""A year with fewer of the calibration films is none of those calibrated on: its films moved there
+when their release dates were corrected."""
+
 
 class Judged(Protocol):
     """What is asked of a model that is compared: `RevenueModel` has it."""
@@ -152,8 +156,10 @@ def shared_films(
 
     The films of the year itself, which no model of it was fitted on, where `MINIMUM_FILMS` of them
     have an outcome. Otherwise the calibration films both have predictions for, made by trees that
-    had not seen them. A model of a young catalogue, calibrated by folds, was helped by films of
-    the same time; beside one calibrated on later years that would be unfair, so it shares none.
+    had not seen them, where both were calibrated on the same release years. Otherwise those trees
+    knew films up to different times: one calibrated on two years was asked about the second without
+    having seen the first, one of a young catalogue, calibrated by folds, was helped by films of the
+    same time. That would be unfair, so they share none.
     """
     labelled = labelled_films(features)
     of_year = labelled[labelled["release_year"].astype(str) == f"{year:04d}"]
@@ -166,10 +172,13 @@ def shared_films(
     outcome = labelled.set_index("tmdb_id")["revenue_usd"].astype(float)
     first, second = (model.validation.set_index("tmdb_id") for model in (candidate, champion))
     shared = first.index.intersection(second.index).intersection(outcome.index).sort_values()
-    if _is_by_folds(candidate) != _is_by_folds(champion):
+    which = "calibration films of both"
+    times = [_calibrated_on(model, features) for model in (candidate, champion)]
+    if times[0] != times[1]:
         shared = shared[:0]
+        which += f" (one was calibrated {times[0]}, the other {times[1]})"
     return SharedFilms(
-        "calibration films of both",
+        which,
         np.log1p(outcome.loc[shared].to_numpy()),
         first.loc[shared, "predicted_log"].to_numpy(float),
         second.loc[shared, "predicted_log"].to_numpy(float),
@@ -208,6 +217,11 @@ def _predicted_log(model: Judged, films: pd.DataFrame) -> np.ndarray:
     return np.log1p(model.predict(films)["predicted_revenue_usd"].to_numpy(float))
 
 
-def _is_by_folds(model: Judged) -> bool:
-    """Whether all films it was fitted on calibrate it: then it was calibrated by folds."""
-    return len(model.validation) >= model.train_films
+def _calibrated_on(model: Judged, features: pd.DataFrame) -> str:
+    """On films of which time a model was calibrated, in words."""
+    if len(model.validation) >= model.train_films:
+        return "by folds"
+    years = features.set_index("tmdb_id")["release_year"].astype(str)
+    shares = years.reindex(model.validation["tmdb_id"]).value_counts(normalize=True)
+    kept = sorted(shares.index[shares >= LEAST_SHARE_OF_A_YEAR])
+    return f"on films of {' and '.join(kept)}"

@@ -19,8 +19,8 @@ from ayne_dagster.domain.revenue_model import RevenueModel
 from ayne_dagster.domain.year_model import YearModel
 from ayne_dagster.storage.mlflow_store import MlflowStore
 from ayne_dagster.storage.model_files import (
-    TREES_FILE,
     ModelNotFoundError,
+    has_model_files,
     load_model_files,
     save_model_files,
 )
@@ -178,8 +178,8 @@ class ExperimentLog:
             order_by=[{"field_name": "creation_timestamp", "ascending": False}],
         )
         for logged in found:
-            has_files = (_folder(logged.artifact_location) / TREES_FILE).exists()
-            if logged.status == "READY" and has_files:
+            is_ready = logged.status == "READY"
+            if is_ready and has_model_files(_folder(logged.artifact_location)):
                 return logged.model_uri
         return None
 
@@ -211,8 +211,8 @@ class ExperimentLog:
             ) from error
 
     def has_files(self, model_uri: str) -> bool:
-        """Whether the model's files lie where this log puts them; asks no store."""
-        return (self._usual_folder(model_uri) / TREES_FILE).exists()
+        """Whether all the model's files lie where this log puts them; asks no store."""
+        return has_model_files(self._usual_folder(model_uri))
 
     def keep_picture(self, model_uri: str, name: str, png: bytes) -> None:
         """Keep a picture of a model, so that an unchanged model need not be drawn again."""

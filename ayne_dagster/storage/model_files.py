@@ -38,6 +38,12 @@ class ModelNotFoundError(LookupError):
     """The store has no such model, or its files are gone."""
 
 
+def has_model_files(folder: Path) -> bool:
+    """Whether all files of a model are there: with one missing it is gone, and trained again."""
+    trees = (_trees_path(folder, name) for name in TREE_PARAMETERS)
+    return all(path.is_file() for path in (folder / DESCRIPTION_FILE, *trees))
+
+
 def save_model_files(model: RevenueModel, folder: Path, model_id: str, run_id: str) -> None:
     """Write a model to a new folder, together with the files MLflow shows it by.
 

@@ -1,6 +1,6 @@
 """Who is meant by a name: ids of people, companies and collections among the stored films.
 
-Lives here: SQL that looks names up. Not here: what is made of them (`cli/film_facts_given.py`).
+Lives here: SQL that looks names up. Not here: what is made of them (`cli/facts_given.py`).
 """
 
 from dataclasses import dataclass

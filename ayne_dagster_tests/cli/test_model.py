@@ -1,16 +1,21 @@
 """`ayne model`: who is champion and why; a worse one takes force, and the reason is kept."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
+from ayne_dagster.cli.champion_writes import ModelsElsewhere
+from ayne_dagster.cli.errors import is_expected
 from ayne_dagster.cli.main import ayne
 from ayne_dagster.cli.model import NothingToCompare, PromotionRefused
 from ayne_dagster.storage.model_registry import FORCED, VersionNotFoundError
+from ayne_dagster.storage.warehouse import WarehouseBusy
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.cli.modelled_films import BAD, GOOD, YEAR, registry_in
 
@@ -113,6 +118,66 @@ def test_the_champion_is_not_promoted_again(invoke: Invoke, modelled: Path):
     shown = invoke("model", "promote", "champion", *OF_YEAR)
     assert f"Version {GOOD} is champion of {YEAR} already" in shown.output
     assert row_of_year(modelled) == before
+
+
+def test_a_promotion_that_did_not_reach_the_table_is_healed_by_another(
+    invoke: Invoke, modelled: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The registry named the new champion, the table the old one, and repeating did nothing."""
+    monkeypatch.setenv("DATABASE__WAIT_SECONDS", "0.2")
+    before = row_of_year(modelled)
+    # Whoever writes holds this lock first, so readers still come in between.
+    with FileLock(modelled / "ayne.duckdb.lock"), pytest.raises(WarehouseBusy):
+        CliRunner().invoke(
+            ayne, ["model", "promote", str(BAD), *OF_YEAR, "--force"], catch_exceptions=False
+        )
+    champion = registry_in(modelled).champion(YEAR)
+    assert champion is not None
+    assert champion.version == BAD
+    assert row_of_year(modelled) == before
+    assert not document(invoke, "promote", str(BAD), *OF_YEAR)["is_news"]
+    after = row_of_year(modelled)
+    assert (after["champion_uri"], after["is_champion"]) == (champion.model_uri, False)
+    assert after["promotion_reason"] == champion.reason
+
+
+def test_a_champion_by_the_rule_is_protected_by_force_as_well(invoke: Invoke, modelled: Path):
+    report = document(invoke, "promote", "champion", *OF_YEAR, "--force")
+    assert (report["is_news"], report["is_forced"]) == (True, True)
+    champion = registry_in(modelled).champion(YEAR)
+    assert champion is not None
+    assert (champion.version, champion.decision) == (GOOD, FORCED)
+    assert not document(invoke, "promote", "champion", *OF_YEAR, "--force")["is_news"]
+
+
+@pytest.mark.parametrize("folder", ["elsewhere", "data"])
+def test_a_copy_without_models_does_not_change_those_of_the_settings(modelled: Path, folder: str):
+    """The champion changed in the main registry, and the row of the copy."""
+    copy = modelled.parent / folder / "copy.duckdb"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(modelled / "ayne.duckdb", copy)
+    arguments = ["model", "promote", str(BAD), *OF_YEAR, "--force", "--database", str(copy)]
+    with pytest.raises(ModelsElsewhere, match="has no models of its own") as refused:
+        CliRunner().invoke(ayne, arguments, catch_exceptions=False)
+    assert is_expected(refused.value)
+    champion = registry_in(modelled).champion(YEAR)
+    assert champion is not None
+    assert champion.version == GOOD
+
+
+def test_a_copy_with_models_and_the_database_of_the_settings_may_be_named(
+    invoke: Invoke, modelled: Path, tmp_path: Path
+):
+    shutil.copytree(modelled, tmp_path / "copied")
+    copy = tmp_path / "copied" / "ayne.duckdb"
+    document(invoke, "promote", str(BAD), *OF_YEAR, "--force", "--database", str(copy))
+    changed = registry_in(copy.parent).champion(YEAR)
+    kept = registry_in(modelled).champion(YEAR)
+    assert changed is not None
+    assert kept is not None
+    assert (changed.version, kept.version) == (BAD, GOOD)
+    own = str(modelled / "ayne.duckdb")
+    assert document(invoke, "promote", str(BAD), *OF_YEAR, "--force", "--database", own)["is_news"]
 
 
 @pytest.mark.parametrize("command", [["promote", "7"], ["compare", "7", "1"]])

@@ -82,6 +82,7 @@ def test_years_the_platform_does_not_keep_are_named(invoke: Invoke, years: tuple
 
 def test_every_expected_error_exists_under_its_name():
     """The list goes by name; a renamed error would show its traceback to people."""
+    import ayne_dagster.cli.champion_writes
     import ayne_dagster.cli.errors
     import ayne_dagster.cli.model
     import ayne_dagster.cli.predict

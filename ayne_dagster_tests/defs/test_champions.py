@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
-from ayne_dagster.defs.champions import Standing, settle_champion
+from ayne_dagster.defs.champions import Standing, promote_by_hand, settle_champion
 from ayne_dagster.domain import year_model
 from ayne_dagster.domain.features import build_features
+from ayne_dagster.domain.promotion import Decision
 from ayne_dagster.domain.revenue_model import RevenueModel, fit_revenue_model
 from ayne_dagster.domain.year_model import parameters_hash
 from ayne_dagster.storage.experiment_log import ExperimentLog
@@ -172,6 +173,67 @@ def test_a_champion_that_wants_columns_features_no_longer_have_is_followed(
         standing, bad = settled(registry, features, recipes["bad"])
     assert standing.champion_uri == bad
     assert "'company_history_log', which features no longer have" in standing.reason
+
+
+class Broken:
+    """A model that is not what it says."""
+
+    def __init__(self, model: RevenueModel | None) -> None:
+        self.model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
+        raise KeyError("a mistake of ours")
+
+
+def test_a_failure_of_the_candidate_is_not_blamed_on_the_champion(
+    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
+):
+    """Every KeyError made the broken candidate champion, `the champion needs a column`."""
+    _, good = settled(registry, features, recipes["good"])
+    broken = Broken(recipes["bad"].model)
+    bad = registry.log.log_year_model(
+        recipes["bad"], parameters={}, parameters_hash="x", code_version="0"
+    )
+    with pytest.raises(KeyError, match="a mistake of ours"):
+        settle_champion(
+            registry, YEAR, bad, cast("Any", broken), features, is_new=True, now=NOW, seed=SEED
+        )
+    champion = registry.champion(YEAR)
+    assert champion is not None
+    assert champion.model_uri == good
+
+
+def test_a_failure_of_the_comparison_is_raised(
+    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
+):
+    settled(registry, features, recipes["good"])
+    with pytest.raises(KeyError, match="release_year"):
+        settled(registry, features.drop(columns="release_year"), recipes["bad"])
+
+
+def test_force_protects_a_choice_that_the_rule_did_not_object_to(
+    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
+):
+    """It was kept as any promotion, and the next outcomes could undo it."""
+    _, bad = settled(registry, features, recipes["bad"])
+    _, good = settled(registry, features, recipes["good"])
+    promote_by_hand(
+        registry,
+        registry.find(YEAR, bad),
+        Decision(True, "not worse"),
+        is_forced=True,
+        reason=None,
+        now=NOW,
+    )
+    champion = registry.champion(YEAR)
+    assert champion is not None
+    assert (champion.model_uri, champion.decision) == (bad, FORCED)
+    assert champion.reason == "version 1 was made champion by force: not worse"
+    standing, _ = settled(registry, features, recipes["good"], address=good)
+    assert standing.champion_uri == bad
 
 
 def test_a_choice_by_hand_holds_until_another_model_is_trained(

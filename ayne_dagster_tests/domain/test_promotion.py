@@ -61,6 +61,12 @@ def unlabelled(features: pd.DataFrame, year: int = YEAR) -> pd.DataFrame:
     return features.assign(is_labelled=features["is_labelled"] & ~is_of_year)
 
 
+def films_of(features: pd.DataFrame, *years: int) -> tuple[int, ...]:
+    """The ids of the labelled films of these years, mixed."""
+    is_meant = features["is_labelled"] & features["release_year"].isin([str(one) for one in years])
+    return tuple(features.loc[is_meant, "tmdb_id"].sample(frac=1, random_state=4).tolist())
+
+
 def test_a_worse_model_is_never_promoted(features: pd.DataFrame, outcomes: pd.Series):
     """The one thing a champion is for."""
     for noise_seed in range(20):
@@ -116,15 +122,52 @@ def test_a_sure_difference_counts_even_where_it_is_small(
 def test_a_year_without_outcomes_is_judged_by_the_calibration_films_both_have(
     features: pd.DataFrame, outcomes: pd.Series
 ):
-    champion = Guesser(outcomes, 1.3, 1, calibrated_on=tuple(range(1, 61)))
-    candidate = Guesser(outcomes, 0.9, 2, calibrated_on=tuple(range(21, 101)))
     before = unlabelled(features)
+    ids = films_of(before, 2009, 2010)
+    champion = Guesser(outcomes, 1.3, 1, calibrated_on=ids[:100])
+    candidate = Guesser(outcomes, 0.9, 2, calibrated_on=ids[20:])
     known = set(before.loc[before["is_labelled"], "tmdb_id"])
     shared = shared_films(candidate, champion, before, YEAR)
-    assert len(shared) == len(known & set(range(21, 61))) >= MINIMUM_FILMS
+    assert len(shared) == len(known & set(ids[20:100])) >= MINIMUM_FILMS
     assert shared.which == "calibration films of both"
     assert decide(candidate, champion, before, YEAR, seed=SEED).is_promoted
     assert not decide(champion, candidate, before, YEAR, seed=SEED).is_promoted
+
+
+def test_models_calibrated_on_different_years_share_no_film(
+    features: pd.DataFrame, outcomes: pd.Series
+):
+    """Trees that knew the year before are asked less of 2010 than those that did not."""
+    before = unlabelled(features)
+    one_year, two_years = films_of(before, 2010), films_of(before, 2009, 2010)
+    candidate = Guesser(outcomes, 0.5, 2, calibrated_on=one_year)
+    champion = Guesser(outcomes, 1.3, 1, calibrated_on=two_years)
+    assert len(one_year) >= MINIMUM_FILMS
+    assert len(shared_films(candidate, champion, before, YEAR)) == 0
+    decision = decide(candidate, champion, before, YEAR, seed=SEED)
+    assert not decision.is_promoted
+    assert (
+        "only 0 calibration films of both (one was calibrated on films of 2010, the other on films "
+        "of 2009 and 2010) to compare by, 30 are needed"
+    ) in decision.reason
+    of_year = decide(candidate, champion, features, YEAR, seed=SEED)
+    assert of_year.is_promoted
+
+
+def test_a_film_that_moved_to_another_year_does_not_part_two_models(
+    features: pd.DataFrame, outcomes: pd.Series
+):
+    """Otherwise a single corrected date would keep the champion for good."""
+    before = unlabelled(features)
+    ids = films_of(before, 2010)
+    moved = before.assign(
+        release_year=before["release_year"].where(before["tmdb_id"] != ids[0], "2005")
+    )
+    candidate = Guesser(outcomes, 0.9, 2, calibrated_on=ids[1:])
+    champion = Guesser(outcomes, 1.3, 1, calibrated_on=ids)
+    shared = shared_films(candidate, champion, moved, YEAR)
+    assert len(shared) >= MINIMUM_FILMS
+    assert shared.which == "calibration films of both"
 
 
 def test_calibration_films_are_judged_by_the_outcomes_known_today(

@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 
 from ayne_dagster.domain.features import build_features
+from ayne_dagster.domain.forecast_parts import TREE_PARAMETERS
 from ayne_dagster.domain.revenue_model import model_parameters
 from ayne_dagster.domain.year_model import YearModel, parameters_hash, train_year
 from ayne_dagster.storage.experiment_log import ExperimentLog, OutdatedModelError
 from ayne_dagster.storage.model_files import (
     DESCRIPTION_FILE,
+    FIRST_TREES,
+    FURTHER_TREES_FILE,
     TREES_FILE,
     ModelNotFoundError,
     UntrustedModelError,
@@ -148,15 +151,31 @@ def test_an_unknown_address_is_named(log: ExperimentLog, address: str):
         log.load_model(address)
 
 
-def test_a_model_whose_files_are_gone_is_not_found_again(log: ExperimentLog, trained: YearModel):
-    """A cleaned artifact folder means training again, not a failing run."""
-    other = YearModel(**{**vars(trained), "data_fingerprint": "f" * 32})
-    address = store(log, other)
-    folder = log.artifact_dir / "models" / address.removeprefix("models:/") / "artifacts"
-    (folder / TREES_FILE).unlink()
-    assert log.find_year_model(YEAR, "f" * 32, parameters_hash(SEED)) is None
-    with pytest.raises(ModelNotFoundError):
-        log.load_model(address)
+@pytest.fixture(scope="module")
+def another(log: ExperimentLog, trained: YearModel) -> str:
+    return store(log, YearModel(**{**vars(trained), "data_fingerprint": "f" * 32}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [DESCRIPTION_FILE, TREES_FILE]
+    + [FURTHER_TREES_FILE.format(name=name) for name in TREE_PARAMETERS if name != FIRST_TREES],
+)
+def test_a_model_with_a_missing_file_is_not_found_again(
+    log: ExperimentLog, another: str, name: str
+):
+    """Gone means training again, not a run that fails; only the first trees were looked for."""
+    file = log.artifact_dir / "models" / another.removeprefix("models:/") / "artifacts" / name
+    assert log.find_year_model(YEAR, "f" * 32, parameters_hash(SEED)) == another
+    away = file.with_name(f"{name}.away")
+    file.rename(away)
+    try:
+        assert not log.has_files(another)
+        assert log.find_year_model(YEAR, "f" * 32, parameters_hash(SEED)) is None
+        with pytest.raises(ModelNotFoundError):
+            log.load_model(another)
+    finally:
+        away.rename(file)
 
 
 def test_a_model_that_another_version_stored_says_so(log: ExperimentLog, trained: YearModel):

@@ -265,8 +265,9 @@ FORECASTS = TableContract(
         Column(
             "is_outcome_known",
             T.BOOLEAN,
-            "Whether the outcome is in: then this says what the champion had said, and the film is "
-            "no forecast any more.",
+            "Whether the outcome is in: then this is what the champion, trained on films released "
+            "before the year, says of it, and no forecast any more. The champion may have been "
+            "chosen on these very outcomes; the score of each model is in back_test.",
             nullable=False,
             default=False,
         ),
