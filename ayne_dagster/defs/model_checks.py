@@ -18,9 +18,10 @@ from ayne_dagster.domain.features import (
     reject_post_release_columns,
 )
 from ayne_dagster.domain.leaks import LEAK_COLUMNS, RANK_CORRELATION, find_leaks
-from ayne_dagster.domain.revenue_model import labelled_films
 from ayne_dagster.domain.tables import BACK_TEST, FEATURES
 from ayne_dagster.settings import Settings
+from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
+from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 
@@ -64,9 +65,11 @@ def no_input_is_known_only_after_release(
 def inputs_have_not_drifted(queries: dg.ResourceParam[MovieQueries]) -> dg.AssetCheckResult:
     """Warn where what the model is told has shifted since the films it learned from."""
     columns = drift.compared_inputs()
-    needed = ["tmdb_id", "release_year", "release_date", "is_labelled", "is_unit_suspect"]
-    stored = sampled_partitions(queries, FEATURES, _all_years(), [*needed, *columns])
-    year, found = drift.input_drift(labelled_films(stored), columns)
+    try:
+        films = FeatureQueries(queries.warehouse).labelled(columns=["release_year", *columns])
+    except UpstreamMissing:
+        return _too_few()
+    year, found = drift.input_drift(films, columns)
     if year is None:
         return _too_few()
     table = pd.DataFrame(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ayne_dagster.domain.features import OUTCOME_COLUMNS
 from ayne_dagster.domain.model_inputs import InputEncoding
+from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.price_index import log_price_level
 
 BUDGET_RULE_YEARS = 5
@@ -61,7 +62,7 @@ def budget_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.nd
         return np.full(len(films), typical_usd)
     with_budget = _first_not_empty(train, [is_recent & has_budget, has_budget])
     multiple = float((with_budget["revenue_usd"] / with_budget["budget_usd"]).median())
-    budget = _numbers(films["budget_usd"])
+    budget = as_floats(films["budget_usd"])
     return np.where(np.isnan(budget), typical_usd, budget * multiple)
 
 
@@ -85,13 +86,13 @@ def ols_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarr
     _need_films(train, "regression on the budget")
     levels = log_price_level(pd.to_datetime(train["release_date"]).dt.year.to_numpy())
     level_now = float(log_price_level(np.array([origin.year]))[0])
-    log_budget = np.log(_numbers(train["budget_usd"])) - levels
+    log_budget = np.log(as_floats(train["budget_usd"])) - levels
     # Centred, so that a missing budget counts as a usual one where no missing one was learned from.
     is_known = ~np.isnan(log_budget)
     usual = float(log_budget[is_known].mean()) if is_known.any() else 0.0
     outcome = np.log1p(train["revenue_usd"].to_numpy(float)) - levels
     weights, *_ = np.linalg.lstsq(_budget_matrix(log_budget, usual), outcome, rcond=None)
-    asked = np.log(_numbers(films["budget_usd"])) - level_now
+    asked = np.log(as_floats(films["budget_usd"])) - level_now
     predicted = _budget_matrix(asked, usual) @ weights + level_now
     return np.expm1(np.maximum(predicted, 0.0))
 
@@ -138,7 +139,7 @@ def leak_marker(train: pd.DataFrame, films: pd.DataFrame, origin: date, seed: in
 
 def _with_outcomes(encoding: InputEncoding, films: pd.DataFrame) -> pd.DataFrame:
     """The model's matrix with what is known only after release beside it."""
-    outcomes = {name: _numbers(films[name]) for name in OUTCOME_COLUMNS}
+    outcomes = {name: as_floats(films[name]) for name in OUTCOME_COLUMNS}
     return encoding.matrix(films).assign(**outcomes)
 
 
@@ -157,7 +158,3 @@ def _first_not_empty(films: pd.DataFrame, masks: list[pd.Series]) -> pd.DataFram
 def _need_films(train: pd.DataFrame, what: str) -> None:
     if train.empty:
         raise ValueError(f"the {what} needs labelled films")
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)

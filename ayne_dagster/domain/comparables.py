@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ayne_dagster.domain.amounts import dollars_in_words
+from ayne_dagster.domain.number_columns import as_floats
 
 COMPARABLES = 5
 
@@ -147,17 +148,13 @@ class _Space:
 def _numbers(films: pd.DataFrame) -> dict[str, np.ndarray]:
     """The respects that are numbers, shape (films,) each; unknown is NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        budget_log = np.log(_floats(films["budget_usd"]))
+        budget_log = np.log(as_floats(films["budget_usd"]))
     return {
         "budget": budget_log,
-        "runtime": _floats(films["runtime_minutes"]),
-        "company record": _floats(films["company_history_log"]),
+        "runtime": as_floats(films["runtime_minutes"]),
+        "company record": as_floats(films["company_history_log"]),
         "release year": pd.to_datetime(films["release_date"]).dt.year.to_numpy(float),
     }
-
-
-def _floats(column: pd.Series) -> np.ndarray:
-    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _genre_points(genres: Sequence[Any] | pd.Series, known: Sequence[str]) -> np.ndarray:

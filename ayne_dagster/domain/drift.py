@@ -13,6 +13,7 @@ import pandas as pd
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
 from ayne_dagster.domain.input_groups import INPUT_GROUPS
 from ayne_dagster.domain.model_scores import coverage, rmsle
+from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.score_intervals import estimate_scores
 
 STABILITY_LIMIT = 0.25
@@ -224,10 +225,7 @@ def _drift_of(name: str, before: pd.Series, newest: pd.Series) -> InputDrift:
 def _binned(before: pd.Series, newest: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Counts of both over bins learned from `before`; the last bin is unknown."""
     if pd.api.types.is_bool_dtype(before) or pd.api.types.is_numeric_dtype(before):
-        old, new = (
-            pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-            for column in (before, newest)
-        )
+        old, new = as_floats(before), as_floats(newest)
         known = old[~np.isnan(old)]
         shares = np.linspace(0, 1, BINS + 1)[1:-1]
         edges = np.unique(np.quantile(known, shares)) if len(known) else np.empty(0)

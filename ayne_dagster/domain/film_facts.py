@@ -14,6 +14,7 @@ import pyarrow as pa
 from ayne_dagster.domain.budget_usual import beyond_budget
 from ayne_dagster.domain.film_entities import ENTITY_KINDS
 from ayne_dagster.domain.frame_check import ARROW_TYPES
+from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.point_in_time_history import (
     FilmEntities,
     PastOutcomes,
@@ -211,19 +212,15 @@ def _plain(frame: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
         "tmdb_id": frame["tmdb_id"].astype("int64"),
         "release_date": pd.to_datetime(frame["release_date"]).astype("datetime64[us]"),
         "fetched_at": pd.to_datetime(frame["fetched_at"], utc=True),
-        "collection_id": _floats(frame["collection_id"]),
+        "collection_id": as_floats(frame["collection_id"]),
     }
     for name in (name for name in _NUMBERS if name in wanted):
-        number = _floats(frame[name])
+        number = as_floats(frame[name])
         columns[name] = np.where(number > 0, number, np.nan)
     for name in (name for name in _TEXTS if name in wanted):
         text = frame[name].astype(object)
         columns[name] = text.where(text.notna() & (text != ""), None)
     return pd.DataFrame(columns, index=frame.index)
-
-
-def _floats(column: pd.Series) -> np.ndarray:
-    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _arrow_lists(column: pd.Series, name: str) -> pa.ListArray:

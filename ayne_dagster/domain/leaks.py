@@ -18,6 +18,7 @@ from ayne_dagster.domain.features import (
     reject_post_release_columns,
 )
 from ayne_dagster.domain.model_scores import mean_ranks
+from ayne_dagster.domain.number_columns import as_floats
 
 LEAK_COLUMNS: tuple[str, ...] = ("revenue_usd", *OUTCOME_COLUMNS)
 """The columns of `features` that no input may equal."""
@@ -70,7 +71,7 @@ def find_leaks(features: pd.DataFrame, inputs: Sequence[str] = MODEL_INPUT_COLUM
     Returns:
         One entry per pair that agrees.
     """
-    outcomes = {name: _numbers(features[name]) for name in LEAK_COLUMNS if name in features}
+    outcomes = {name: as_floats(features[name]) for name in LEAK_COLUMNS if name in features}
     return [
         leak
         for name, values in _numeric(features, inputs)
@@ -98,7 +99,7 @@ def _numeric(features: pd.DataFrame, inputs: Sequence[str]) -> Iterator[tuple[st
     for name in inputs:
         column = features[name]
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-            yield name, _numbers(column)
+            yield name, as_floats(column)
 
 
 def _compare(name: str, values: np.ndarray, outcome: str, known: np.ndarray) -> Leak | None:
@@ -113,7 +114,3 @@ def _compare(name: str, values: np.ndarray, outcome: str, known: np.ndarray) -> 
     if abs(correlation) < RANK_CORRELATION:
         return None
     return Leak(name, outcome, len(both), correlation)
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -17,6 +17,7 @@ from ayne_dagster.domain.features import (
     reject_post_release_columns,
 )
 from ayne_dagster.domain.film_entities import certifications
+from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.price_index import log_price_level
 
 GENRES: tuple[str, ...] = (
@@ -138,7 +139,7 @@ class InputEncoding:
         years = release_years_of(inputs)
         certification = certifications(inputs["us_certification"])
         columns: dict[str, np.ndarray] = {
-            BUDGET_COLUMN: np.log(_numbers(inputs["budget_usd"])) - log_price_level(years),
+            BUDGET_COLUMN: np.log(as_floats(inputs["budget_usd"])) - log_price_level(years),
             "release_year_number": years.astype(float),
             "certification_level": np.array(
                 [CERTIFICATION_LEVELS.get(word, NOT_RATED_LEVEL) for word in certification],
@@ -147,7 +148,7 @@ class InputEncoding:
             "is_for_television": certification.str.startswith("TV-").to_numpy(float),
         }
         for name in PLAIN_COLUMNS:
-            columns[name] = _numbers(inputs[name])
+            columns[name] = as_floats(inputs[name])
         # As of texts: that nobody typed the running time must not be seen.
         columns["runtime_minutes"] = np.nan_to_num(columns["runtime_minutes"], nan=USUAL_MINUTES)
         for name in CODED_COLUMNS:
@@ -195,11 +196,6 @@ def linear_inputs(matrix: pd.DataFrame) -> pd.DataFrame:
     for number in range(int(NOT_RATED_LEVEL) + 1):
         columns[f"certification_is_{number}"] = (level == number).astype(float)
     return pd.DataFrame(columns, index=matrix.index, dtype=float)
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    """A column of numbers or booleans, nullable or object, as floats."""
-    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _codes(column: pd.Series, known: list[str]) -> np.ndarray:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ayne_dagster.domain.back_test import SCORE_COLUMNS, no_films, score_films, scores_of
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
 from ayne_dagster.domain.leaks import reject_leaks
+from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
     fit_revenue_model,
@@ -110,8 +110,7 @@ def data_fingerprint(films: pd.DataFrame) -> str:
         elif name in ("main_country", "original_language", "us_certification"):
             canonical[name] = column.astype(object).where(column.notna(), "")
         else:
-            number = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-            canonical[name] = pd.Series(number)
+            canonical[name] = pd.Series(as_floats(column))
     rows = pd.util.hash_pandas_object(pd.DataFrame(canonical), index=False, categorize=False)
     digest = hashlib.sha256(json.dumps(columns).encode())
     digest.update(rows.to_numpy("<u8").tobytes())

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from ayne_dagster.defs import whole_partitions
 from ayne_dagster.defs.model_checks import (
     errors_have_not_grown,
     inputs_have_not_drifted,
@@ -109,6 +110,19 @@ def test_drift_of_an_input_warns_and_stops_nothing(queries: MovieQueries):
     result = result_of(inputs_have_not_drifted(queries=queries))
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["drifted"].value == "budget_usd"
+
+
+def test_drift_is_seen_among_many_films_without_an_outcome(
+    queries: MovieQueries, monkeypatch: pytest.MonkeyPatch
+):
+    """A sample of all films held a hundredth of those with an outcome: nothing to compare."""
+    monkeypatch.setattr(whole_partitions.sampled_partitions, "__defaults__", (50,))
+    frame = films_of_six_years(60)
+    is_newest = frame["release_year"] == frame["release_year"].max()
+    drifted = frame.assign(budget_usd=frame["budget_usd"].mask(is_newest, 9e8), is_labelled=True)
+    put_features(queries, pd.concat([drifted, frame.assign(is_labelled=False)]))
+    result = result_of(inputs_have_not_drifted(queries=queries))
     assert result.metadata["drifted"].value == "budget_usd"
 
 

@@ -14,8 +14,7 @@ from ayne_dagster.domain.final_sets import data_card, split_by_time
 from ayne_dagster.domain.tables import FEATURES, FINAL_SETS
 from ayne_dagster.domain.tables.modelling import FINAL_SET_NAMES
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
-from ayne_dagster.storage.feature_queries import FeatureQueries
-from ayne_dagster.storage.final_set_files import CARD, FinalSetFiles
+from ayne_dagster.storage.final_set_files import CARD, FinalSetFiles, StagedFeatures
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.storage.film_rows import put, row_of
 
@@ -48,14 +47,16 @@ def files(warehouse: Warehouse, tmp_path: Path) -> FinalSetFiles:
 
 
 def written(files: FinalSetFiles, first_test_year: int | None = None) -> pd.DataFrame:
-    split = split_by_time(
-        FeatureQueries(files.warehouse).labelled(),
-        first_test_year=first_test_year,
-        minimum_films=30,
-    )
-    report = files.write(split, NOW)
-    counts, *_ = files.counts()
-    files.write_card(data_card(split, report, counts, seed=42, now=NOW, notice="The terms."))
+    with files.staged() as staged:
+        return written_of(staged, files, first_test_year)
+
+
+def written_of(
+    staged: StagedFeatures, files: FinalSetFiles, first_test_year: int | None = None
+) -> pd.DataFrame:
+    split = split_by_time(staged.labelled, first_test_year=first_test_year, minimum_films=30)
+    report = files.write(staged, split, NOW)
+    files.write_card(data_card(split, report, staged.counts, seed=42, now=NOW, notice="The terms."))
     return report.set_index("set_name")
 
 
@@ -112,6 +113,31 @@ def test_the_same_features_give_the_same_bytes(files: FinalSetFiles):
     assert not list(files.folder.glob(".*partial"))
 
 
+def test_sets_counts_and_card_are_of_one_moment_though_features_are_written_meanwhile(
+    files: FinalSetFiles,
+):
+    with files.staged() as staged:
+        put(files.warehouse, FEATURES, featured(903, 2020), featured(904, 2020))
+        report = written_of(staged, files)
+    whole = read(files, "features_v1")
+    assert len(whole) == report.loc["features_v1", "rows"] == 163
+    assert report.loc[["X_train", "X_test"], "rows"].sum() == 161
+    assert report.loc["features_v1", "last_release_year"] == whole["release_year"].max() == "2019"
+    assert "holds all 163 films" in (files.folder / CARD).read_text(encoding="utf-8")
+    assert written(files).loc["features_v1", "rows"] == 165
+
+
+def test_sets_that_are_not_to_be_leave_the_old_files(files: FinalSetFiles):
+    """What leaks is found after the features are read: no file may be of them by then."""
+    before = written(files)["sha256"].to_dict()
+    put(files.warehouse, FEATURES, featured(903, 2020))
+    with pytest.raises(RuntimeError, match="leaks"), files.staged():
+        raise RuntimeError("leaks")
+    path = files.folder / "features_v1.parquet"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before["features_v1"]
+    assert not list(files.folder.glob(".*"))
+
+
 def test_a_write_that_fails_leaves_the_old_file(
     files: FinalSetFiles, monkeypatch: pytest.MonkeyPatch
 ):
@@ -157,7 +183,7 @@ def test_too_few_films_for_a_test_are_all_training_films(warehouse: Warehouse, t
 
 def test_without_features_there_is_a_clear_error(warehouse: Warehouse, tmp_path: Path):
     with pytest.raises(UpstreamMissing, match="features"):
-        FinalSetFiles(warehouse, tmp_path / "processed").counts()
+        written(FinalSetFiles(warehouse, tmp_path / "processed"))
 
 
 def test_every_file_has_its_row_in_the_table(files: FinalSetFiles):

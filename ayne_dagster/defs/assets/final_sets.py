@@ -14,7 +14,6 @@ from ayne_dagster.domain.final_sets import data_card, split_by_time
 from ayne_dagster.domain.leaks import reject_leaks
 from ayne_dagster.domain.tables import FINAL_SETS
 from ayne_dagster.settings import Settings
-from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.final_set_files import FinalSetFiles
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -38,17 +37,18 @@ def final_sets(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Split the films with an outcome by time, and write the files and their card."""
     files = FinalSetFiles(queries.warehouse, settings.resolve(settings.database.processed_folder))
-    labelled = FeatureQueries(queries.warehouse).labelled()
-    reject_leaks(labelled)
-    split = split_by_time(
-        labelled,
-        first_test_year=settings.model.first_test_year,
-        minimum_films=settings.model.minimum_films,
-    )
     now = services.now()
-    written = files.write(split, now)
-    counts, *_ = files.counts()
-    card = data_card(split, written, counts, seed=settings.model.seed, now=now, notice=TERMS_NOTICE)
+    with files.staged() as staged:
+        reject_leaks(staged.labelled)
+        split = split_by_time(
+            staged.labelled,
+            first_test_year=settings.model.first_test_year,
+            minimum_films=settings.model.minimum_films,
+        )
+        written = files.write(staged, split, now)
+    card = data_card(
+        split, written, staged.counts, seed=settings.model.seed, now=now, notice=TERMS_NOTICE
+    )
     path = files.write_card(card)
     years = {side: split.release_years[f"X_{side}"] for side in ("train", "test")}
     return dg.MaterializeResult(
