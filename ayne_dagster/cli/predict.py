@@ -164,6 +164,7 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     from ayne_dagster.domain.forecasting import forecast_films
     from ayne_dagster.domain.intervals import COVERAGE
     from ayne_dagster.domain.year_model import training_films
+    from ayne_dagster.storage.feature_queries import FeatureQueries
     from ayne_dagster.storage.model_queries import ModelQueries
 
     film = _features(collection, given)
@@ -175,7 +176,8 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     model_year = int(row["release_year"])
     if model_year != year:
         given.remarks.append(f"{year} has no model; the champion of {model_year} says this")
-    train = training_films(queries.features_until(model_year, collection.years), model_year)
+    labelled = FeatureQueries(collection.warehouse).labelled(f"{model_year:04d}")
+    train = training_films(labelled, model_year)
     is_itself = train["tmdb_id"] == tmdb_id
     if is_itself.any():
         given.remarks.append(_learned_itself(model_year, train.loc[is_itself, "release_date"]))

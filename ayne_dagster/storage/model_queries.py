@@ -4,16 +4,11 @@ Lives here: SQL that reads. Not here: models (`experiment_log.py`) and features 
 (`feature_queries.py`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
 from ayne_dagster.domain.release_years import calendar_years
-from ayne_dagster.domain.tables import FEATURES
-from ayne_dagster.storage.duckdb_io_manager import load_frame
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 
@@ -48,16 +43,3 @@ class ModelQueries(MovieQueries):
             f"SELECT {columns} FROM {{tmdb_details}} WHERE tmdb_id = $id", {"id": tmdb_id}
         )
         return rows[0] if rows else None
-
-    def features_until(self, year: int, keys: Sequence[str]) -> pd.DataFrame:
-        """`features` rows of the year and of all years before.
-
-        Args:
-            year: The release year.
-            keys: The keys that exist.
-
-        Raises:
-            UpstreamMissing: There are no features at all yet.
-        """
-        years = [str(one) for one in calendar_years(keys) if one <= year]
-        return load_frame(self.warehouse, FEATURES, years=years)
