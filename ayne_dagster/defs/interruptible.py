@@ -33,7 +33,12 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
     """
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)  # Signals reach the main thread only.
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {
+        number: handler
+        for number in _SIGNALS
+        # Ignored in a process of the background: not ours to listen to.
+        if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
+    }
     told: list[int] = []
 
     async def watched() -> T:
@@ -46,7 +51,7 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
                 raise KeyboardInterrupt
             loop.call_soon_threadsafe(task.cancel)
 
-        for number in _SIGNALS:
+        for number in handlers:
             signal.signal(number, cancel)
         return await work
 

@@ -28,7 +28,8 @@ def test_standard_output_is_a_file_of_settings_and_nothing_else(tmp_path: Path):
             line = process.stderr.readline()
             assert line, said
             said.append(line)
-        process.terminate()
+        # Not asked to end: who was started with signals ignored would wait for ever.
+        process.kill()
     lines = file.read_text(encoding="utf-8").splitlines()
     settings, origin = load_settings_with_origin(dotenv=file)
     assert len(lines) == len([where for where in origin.values() if where == file.name])

@@ -13,7 +13,7 @@ from ayne_dagster.defs.interruptible import run_interruptibly
 
 
 @pytest.fixture
-def _like_a_step() -> Iterator[None]:
+def _like_a_step(_not_ignored: None) -> Iterator[None]:
     with raise_interrupts_as(DagsterExecutionInterruptedError):
         yield
 
@@ -37,6 +37,16 @@ async def press_and_finish() -> str:
     return "went on"
 
 
+@pytest.fixture(autouse=True)
+def _not_ignored() -> Iterator[None]:
+    """Tests may themselves have been started in the background, where signals are ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.usefixtures("_like_a_step")
 def test_an_interruption_inside_a_callback_of_the_loop_is_not_lost() -> None:
     """It was logged by the loop, and the demo went on with its sandbox gone."""
@@ -58,6 +68,16 @@ def test_work_that_ends_well_all_the_same_is_interrupted_after_it() -> None:
 def test_an_interruption_that_is_only_noted_ends_the_work() -> None:
     with capture_interrupts(), pytest.raises(KeyboardInterrupt):
         run_interruptibly(press([]))
+
+
+def test_a_signal_the_process_ignores_stays_ignored() -> None:
+    """Started in the background, Ctrl-C of the terminal is none of ours."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run_interruptibly(press([])) == "went on"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_without_an_interruption_the_value_and_the_errors_are_the_coroutine_s() -> None:
