@@ -125,6 +125,7 @@ def environment(installed: Path, slow_sandbox: RunningSandbox) -> dict[str, str]
         **sandbox_environment(slow_sandbox.url, installed / "data", first_year=1900),
         "PYTHONPATH": str(installed),
         "DAGSTER_HOME": str(home),
+        "INSTANCE_FOLDER": str(home),
     }
 
 
