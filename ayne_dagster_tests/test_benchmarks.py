@@ -13,7 +13,9 @@ from rich.console import Console
 import benchmarks
 from benchmarks import __main__ as command
 from benchmarks.invented_details import FILMS_PER_YEAR, YEARS, invented_details
+from benchmarks.invented_warehouse import invent_warehouse
 from benchmarks.reporting import Goal, Report, Row, interleaved_medians, print_report
+from benchmarks.scale_stages import STAGES
 
 FOLDER = Path(benchmarks.__file__).parent
 HEAVY = ("mlflow", "sklearn", "matplotlib", "skops", "scipy")
@@ -114,3 +116,12 @@ def test_loading_the_definitions_imports_no_heavy_library() -> None:
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+def test_every_stage_of_scale_does_its_work_on_a_small_warehouse(tmp_path: Path):
+    """A column joined a table, and the benchmark broke after minutes of inventing films."""
+    file = tmp_path / "ayne.duckdb"
+    invent_warehouse(file, 2_000)
+    for prepare in STAGES.values():
+        prepare(file)()

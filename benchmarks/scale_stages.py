@@ -137,6 +137,8 @@ def _fresh_answers(
             "vote_count": rows["vote_count"],
             "rating": rows["vote_average"],
             "revenue_usd": rows["revenue_usd"],
+            "rotten_tomatoes_percent": None,
+            "metascore": None,
         }
     )
     states = pd.DataFrame(
