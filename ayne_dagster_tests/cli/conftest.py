@@ -73,6 +73,7 @@ def installed(tmp_path: Path) -> Path:
     shutil.copytree(PROJECT / "dagster_home", root / "dagster_home",
                     ignore=lambda _, names: [n for n in names if n != "dagster.yaml"])  # fmt: skip
     shutil.copy(PROJECT / "pyproject.toml", root)
+    shutil.copy(PROJECT / "workspace.yaml", root)
     return root
 
 

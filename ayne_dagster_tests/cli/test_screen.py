@@ -15,7 +15,6 @@ from ayne_dagster.cli.console import ProgressBars
 from ayne_dagster.cli.ports import free_port
 from ayne_dagster.cli.step_output import StepOutput
 from ayne_dagster.settings import load_settings
-from ayne_dagster_tests.conftest import PROJECT
 
 
 def test_a_step_s_output_is_kept_for_the_ui_and_its_errors_are_shown(tmp_path: Path):
@@ -114,7 +113,7 @@ main()
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
-def test_ctrl_c_ends_the_ui_with_one_line_of_ours_and_no_error(tmp_path: Path):
+def test_ctrl_c_ends_the_ui_with_one_line_of_ours_and_no_error(installed: Path, tmp_path: Path):
     """The terminal and we both told `dagster dev`: the second time broke off its clean end."""
     file = tmp_path / "said"
     arguments = [sys.executable, "-m", "ayne_dagster.cli.main", "ui", "--sandbox", "--films", "60",
@@ -122,7 +121,12 @@ def test_ctrl_c_ends_the_ui_with_one_line_of_ours_and_no_error(tmp_path: Path):
     with (
         file.open("wb") as said,
         subprocess.Popen(
-            arguments, cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            arguments,
+            cwd=installed,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(installed)},
         ) as process,
     ):
         deadline = time.monotonic() + 90
@@ -133,6 +137,7 @@ def test_ctrl_c_ends_the_ui_with_one_line_of_ours_and_no_error(tmp_path: Path):
         words = file.read_text(encoding="utf-8")
         joined = re.search(r"--env-file (\S+) ayne due", words)
         assert joined, words
+        assert Path(joined[1]).is_relative_to(installed)
         assert f"its clock at {load_settings(dotenv=Path(joined[1])).clock_url}\n" in words
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=60) == 0
