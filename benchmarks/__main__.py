@@ -6,8 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from rich.console import Console
-
+from ayne_dagster.cli.console import console
 from benchmarks import NAMES
 from benchmarks.reporting import Report, print_report
 
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, module in modules.items():
             print(f"{name}: {module.GOAL}")
         return 0
-    console = Console()
+    screen = console()
     reports: list[Report] = []
     for name in options.names or NAMES:
         module = modules[name]
@@ -50,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         report = module.measure(options.runs, *own)
         reports.append(report)
         if not options.json:
-            print_report(report, console)
+            print_report(report, screen)
     if options.json:
         print(json.dumps([{**asdict(r), "is_met": r.is_met} for r in reports], indent=2))
     return 0 if all(report.is_met for report in reports) else 1

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.table import Table
+
+from ayne_dagster.cli.whole_words import WholeWordsTable
 
 Work = Callable[[], object]
 Prepare = Callable[[], Work]
@@ -133,7 +134,7 @@ def print_report(report: Report, console: Console) -> None:
     else:
         console.print(f"{report.name}: {report.setting}", highlight=False, soft_wrap=True)
     for figures in report.figures:
-        table = Table(title=figures.title, title_justify="left")
+        table = WholeWordsTable(figures.title)
         for index, name in enumerate(figures.columns):
             table.add_column(name, justify="right" if index else "left")
         for line in figures.lines:
@@ -144,8 +145,8 @@ def print_report(report: Report, console: Console) -> None:
     console.print(report.verdict, highlight=False, soft_wrap=True)
 
 
-def _times(report: Report) -> Table:
-    table = Table(title=f"{report.name}: {report.setting}", title_justify="left")
+def _times(report: Report) -> WholeWordsTable:
+    table = WholeWordsTable(f"{report.name}: {report.setting}")
     table.add_column("what")
     table.add_column("ours, ms", justify="right")
     table.add_column(f"{report.baseline}, ms", justify="right")

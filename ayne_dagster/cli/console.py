@@ -26,13 +26,24 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
+
+from ayne_dagster.cli.whole_words import WholeWordsTable
+
+_PIPED_WIDTH = 120
+"""Columns of what is printed into a pipe or a file."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on standard output, or on standard error for what is no result."""
-    return Console(stderr=stderr, highlight=False)
+    """A console on standard output, or on standard error for what is no result.
+
+    Into a pipe or a file it is `_PIPED_WIDTH` wide or wider, unless `COLUMNS` says otherwise: rich
+    would take a terminal's 80 columns where nobody looks at one.
+    """
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        made.width = max(made.width, _PIPED_WIDTH)
+    return made
 
 
 def print_json(value: Any) -> None:
@@ -58,7 +69,7 @@ def table(
     caption: str | None = None,
     whole: Sequence[str] = (),
     right: Sequence[str] = (),
-) -> Table:
+) -> WholeWordsTable:
     """A table; columns whose every value is a number are aligned right.
 
     Args:
@@ -66,20 +77,11 @@ def table(
         columns: Their names.
         rows: Their values.
         caption: Below it.
-        whole: Columns never broken over lines; on a narrow screen the others give way.
+        whole: Columns not broken over lines as long as the others can give way.
         right: Columns of amounts with their unit, aligned right as well.
     """
     rows = [list(row) for row in rows]
-    made = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption=caption,
-        caption_justify="left",
-        header_style="bold cyan",
-        show_edge=False,
-        pad_edge=False,
-    )
+    made = WholeWordsTable(title, caption=caption, whole=whole)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(
             row[index] is None or isinstance(row[index], (int, float)) for row in rows
@@ -88,7 +90,6 @@ def table(
             name,
             justify="right" if numeric or name in right else "left",
             overflow="fold",
-            no_wrap=name in whole,
         )
     for row in rows:
         # As text, not as markup: there are films called [rec].

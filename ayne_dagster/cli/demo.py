@@ -249,9 +249,10 @@ def _show(report: dict[str, Any]) -> None:
     remarks = len(report["failed checks"])
     screen.print(
         f"\n[green]Done[/] in {report['seconds']} s: {sent:,} requests sent, {changed:,} rows "
-        f"changed, {remarks} {'check' if remarks == 1 else 'checks'} with a remark. Database: "
-        f"{report['database']}"
+        f"changed, {remarks} {'check' if remarks == 1 else 'checks'} with a remark. Database:"
     )
+    # Not wrapped, because the screen would break a long path in the middle; so below.
+    screen.print(f"  {report['database']}", soft_wrap=True)
     for words in report["failed checks"]:
         screen.print(f"  [yellow]check:[/] {words}")
     if not report["is_complete"]:
@@ -268,5 +269,6 @@ def _show(report: dict[str, Any]) -> None:
         f"{database}[/]\n"
         '  [bold]uv run ayne predict "A Film of Mine" --budget 20m --release-date '
         f"{report['years'][-1]['release_year']}-06-01 --database {database}[/]\n"
-        "  README, “With real keys”: your own TMDB and OMDb keys"
+        "  README, “With real keys”: your own TMDB and OMDb keys",
+        soft_wrap=True,
     )

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from ayne_dagster.cli.console import console, duration, print_json, table
 from ayne_dagster.cli.options import json_option
+from ayne_dagster.cli.whole_words import WholeWordsTable
 
 if TYPE_CHECKING:
     from ayne_dagster.storage.run_queries import RunQueries
@@ -93,7 +93,7 @@ def _show(report: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def _table_of(runs: Sequence[Mapping[str, Any]], *, is_wide: bool) -> Table:
+def _table_of(runs: Sequence[Mapping[str, Any]], *, is_wide: bool) -> WholeWordsTable:
     """The runs, a line each; only their years may go over several."""
     started = "%Y-%m-%d %H:%M" if is_wide else "%m-%d %H:%M"
     cells = [
