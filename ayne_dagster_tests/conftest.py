@@ -124,7 +124,13 @@ def project(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture(scope="session")
 def for_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of this session share; make things in it under a lock."""
+    """A folder that all workers of this session share; make things in it under a lock.
+
+    With `AYNE_TEST_WORLDS` it is that folder, which another session may have filled: they take
+    half a minute, and CI runs two sessions.
+    """
+    if kept := os.environ.get("AYNE_TEST_WORLDS"):
+        return Path(kept)
     mine = tmp_path_factory.getbasetemp()
     return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
 
