@@ -28,6 +28,8 @@ _NOT_OURS = {".git", ".venv", ".hypothesis", ".ruff_cache", ".pytest_cache", ".i
              "__pycache__", "htmlcov", "build", "dist", "docs", "demo",
              "demo_catalogue"}  # fmt: skip
 _WRITTEN_BY_PEOPLE = (".py", ".md", ".toml", ".yaml", ".yml", ".lock")
+_MAKERS = ("test_champions.py", "test_model.py")
+"""Each makes what the tests of its folder share; nobody else needs it for a while."""
 _BEFORE = pytest.StashKey[set[Path]]()
 
 hypothesis_settings.register_profile("project", deadline=None, database=None, max_examples=60)
@@ -42,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Remember what lies in the project before the first test; workers leave that to their head."""
     if not hasattr(config, "workerinput"):
         config.stash[_BEFORE] = _written_files()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is long in the making: a second worker would wait for it, at its lock."""
+    items.sort(key=lambda item: item.path.name not in _MAKERS)
 
 
 @pytest.hookimpl(trylast=True)
@@ -117,7 +124,13 @@ def project(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture(scope="session")
 def for_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of this session share; make things in it under a lock."""
+    """A folder that all workers of this session share; make things in it under a lock.
+
+    With `AYNE_TEST_WORLDS` it is that folder, which another session may have filled: they take
+    half a minute, and CI runs two sessions.
+    """
+    if kept := os.environ.get("AYNE_TEST_WORLDS"):
+        return Path(kept)
     mine = tmp_path_factory.getbasetemp()
     return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
 

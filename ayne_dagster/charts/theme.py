@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -38,7 +39,6 @@ def new_figure(title: str, *, height: float, columns: int = 1) -> "tuple[Figure,
     Returns:
         The figure and its axes from left to right.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -48,7 +48,6 @@ def new_figure(title: str, *, height: float, columns: int = 1) -> "tuple[Figure,
         layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
         facecolor="white",
     )
-    FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=TITLE_POINTS, color=INK, x=0.02, ha="left", weight="bold")
     axes = [figure.add_subplot(1, columns, number + 1) for number in range(columns)]
     for one in axes:
@@ -122,15 +121,22 @@ def to_png(figure: "Figure") -> bytes:
     """The figure as PNG, reduced to 64 colours: a third of the size, the same to the eye."""
     from PIL import Image
 
-    raw = BytesIO()
-    figure.savefig(raw, format="png", dpi=DOTS_PER_INCH)
-    raw.seek(0)
     small = BytesIO()
-    with Image.open(raw) as image:
-        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
-            small, format="PNG", optimize=True
-        )
+    # Not by way of `savefig`: writing one PNG only to read it again took a quarter of the time.
+    _pixels(figure).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
+        small, format="PNG", compress_level=9
+    )
     return small.getvalue()
+
+
+def _pixels(figure: "Figure") -> "Image":
+    """The drawn figure, in the size and resolution of `new_figure`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()))
 
 
 def no_data_yet(what: str) -> bytes:

@@ -201,11 +201,10 @@ def test_the_weekly_enrichment_fetches_everything_due_and_trains_this_year(fille
     ) as daemon:
         daemon.wait_for("a tick", lambda: daemon.ticks("refresh_due"))
         daemon.wait_for("no run", lambda: all(run.is_finished for run in daemon.runs("refresh")))
-        # The first week has next to nothing to do; what comes due after it is the next one's.
-        earlier = {
-            run.run_id
-            for run in daemon.wait_for("a week", lambda: _ended(daemon, "weekly_enrichment"))
-        }
+        # A schedule ticks at full minutes: between two of them, six days pass at once.
+        daemon.wait_for("the midst of a minute", lambda: 15 < datetime.now(UTC).second < 50)
+        earlier = {run.run_id for run in daemon.runs("weekly_enrichment")}
+        daemon.wait_for("no week", lambda: all(_if_finished(daemon, one) for one in earlier))
         now = filled.world.sandbox.advance(timedelta(days=6))
         due = {source: filled.due(source) for source in Source}
         years, this_year = {*due[Source.TMDB], *due[Source.OMDB]}, str(now.year)

@@ -216,5 +216,3 @@ def test_train_makes_features_model_and_forecasts_of_a_year(invoke: Invoke, mode
             "SELECT count(*) FROM forecasts WHERE model_uri = ?", [row["champion_uri"]]
         ).fetchone() or (0,)
     assert films > 0
-    again = document(invoke, "train", "--years", str(YEAR))
-    assert again["models"] == report["models"]

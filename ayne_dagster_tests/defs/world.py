@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -20,6 +20,7 @@ from dagster._serdes import deserialize_value, serialize_value
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ayne_dagster.charts import theme
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.definitions import defs
 from ayne_dagster.defs import resources
@@ -268,12 +269,12 @@ def _clock_at(time: datetime | None) -> Iterator[None]:
 def _pictures(is_drawn: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if not is_drawn:
-            patch.setattr(Figure, "savefig", _draw_nothing)
+            patch.setattr(theme, "_pixels", _draw_nothing)
         yield
 
 
-def _draw_nothing(_figure: Figure, to: IO[bytes], **_options: Any) -> None:
-    Image.new("RGB", (2, 2)).save(to, "PNG")
+def _draw_nothing(_figure: Figure) -> Image.Image:
+    return Image.new("RGB", (2, 2))
 
 
 @contextmanager

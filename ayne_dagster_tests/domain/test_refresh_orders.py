@@ -102,7 +102,7 @@ def test_in_any_order_each_film_stands_once_with_its_newest_answer(data: st.Data
 
 @pytest.mark.slow
 @given(st.data())
-@settings(max_examples=80, phases=PHASES)
+@settings(max_examples=40, phases=PHASES)
 def test_in_very_many_orders_each_film_stands_once(data: st.DataObject) -> None:
     answers = data.draw(answers_of_tmdb(FIRST, most=60))
     check_any_order(answers, data.draw(batches_of(answers)))

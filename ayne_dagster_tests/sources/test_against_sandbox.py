@@ -186,9 +186,9 @@ def test_no_film_is_missed_although_pages_drift() -> None:
 @pytest.mark.parametrize(
     ("films", "years", "min_votes"),
     [
-        (3_000, range(2020, 2021), 0),
-        (3_000, range(1986, 2026), 0),
-        (9_000, range(2019, 2021), 10),
+        (2_000, range(2020, 2021), 0),
+        (2_000, range(1986, 2026), 0),
+        (5_000, range(2019, 2021), 10),
         (9_000, range(2020, 2021), 0),
     ],
     ids=["one year", "forty small years", "with votes", "days of many films"],

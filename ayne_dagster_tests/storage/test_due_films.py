@@ -281,7 +281,7 @@ def test_both_rules_name_the_same_films_in_the_same_order(
     _feeds,
     st.integers(-720, 720),
 )
-@settings(max_examples=50, phases=PHASES)
+@settings(max_examples=25, phases=PHASES)
 def test_both_rules_agree_over_many_films_and_time_zones(
     films: dict[int, dict[str, Any]],
     rated: set[int],
