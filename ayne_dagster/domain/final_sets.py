@@ -19,8 +19,15 @@ TARGET_COLUMNS: tuple[str, ...] = ("tmdb_id", "revenue_usd", "revenue_log")
 INPUT_COLUMNS: tuple[str, ...] = ("tmdb_id", *MODEL_INPUT_COLUMNS)
 _POPULATION = (
     "Films with a release date, a worldwide gross of at least 1,000 US dollars read at least 180 "
-    "days after release, and no unit mistake: what TMDB's contributors entered. They are more "
-    "famous, more American and more expensive than films are."
+    "days after release, and no unit mistake: what {source}."
+)
+_OF_TMDB = (
+    "TMDB's contributors entered. They are more famous, more American and more expensive than "
+    "films are"
+)
+_OF_STAND_IN = (
+    "a stand-in of TMDB at {address} served. **The films are invented**, unless it serves a "
+    "catalogue of yours: nothing in these files says anything about real films"
 )
 KEPT_OUT = (
     ("films without an outcome", "no worldwide gross at TMDB, not released, or read too early"),
@@ -101,6 +108,7 @@ def data_card(
     seed: int,
     now: datetime,
     notice: str,
+    stand_in: str | None = None,
 ) -> str:
     """The card that lies beside the files, as markdown.
 
@@ -111,7 +119,9 @@ def data_card(
         seed: The seed models of these sets are trained with here.
         now: When they were written, UTC.
         notice: The terms of the data's source.
+        stand_in: Address of the stand-in of TMDB that served the films; None: TMDB itself did.
     """
+    source = _OF_TMDB if stand_in is None else _OF_STAND_IN.format(address=stand_in)
     lines = [
         "# Data card of the final sets",
         "",
@@ -127,7 +137,7 @@ def data_card(
         ),
         "",
         "## Population",
-        _POPULATION,
+        _POPULATION.format(source=source),
         *_kept_out(counts),
         "",
         "## Split",

@@ -81,6 +81,15 @@ class TmdbSettings(Section):
         default=None, ge=1, description="Requests per UTC day; empty: no quota."
     )
 
+    @property
+    def stand_in(self) -> str | None:
+        """Host and port of what answers instead of TMDB, the sandbox for example; None: TMDB."""
+        parts = urlsplit(self.base_url)
+        host = parts.hostname or ""
+        if host == "themoviedb.org" or host.endswith(".themoviedb.org"):
+            return None
+        return host if parts.port is None else f"{host}:{parts.port}"
+
 
 class OmdbSettings(Section):
     """OMDb: ratings, awards, US box office."""

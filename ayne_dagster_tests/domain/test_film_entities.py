@@ -1,5 +1,7 @@
 """What films share is told by ids that do not depend on which films are asked about."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -13,6 +15,7 @@ from ayne_dagster.domain.film_entities import (
     series_of,
 )
 from ayne_dagster.domain.film_facts import FilmFacts
+from ayne_dagster.domain.tables.track_records import history_columns
 from ayne_dagster_tests.domain.invented_films import details, film, many_films
 
 
@@ -73,3 +76,10 @@ def test_companies_in_genres_are_one_id_per_pair():
     assert pairs.films.tolist() == [0, 0, 0, 0, 1]
     assert len(set(pairs.ids[:4])) == 4
     assert pairs.ids[4] == pairs.ids[3]
+
+
+def test_what_a_track_record_is_of_is_said_in_grammatical_words():
+    """The columns of a collection spoke of "its collection' films"."""
+    words = [column.description for column in history_columns()]
+    assert len(words) == len(ENTITY_KINDS) * 5
+    assert not [one for one in words if re.search(r"[^s]' ", one)]

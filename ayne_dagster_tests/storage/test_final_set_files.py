@@ -13,6 +13,7 @@ from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS, OUTCOME_COLUMNS
 from ayne_dagster.domain.final_sets import data_card, split_by_time
 from ayne_dagster.domain.tables import FEATURES, FINAL_SETS
 from ayne_dagster.domain.tables.modelling import FINAL_SET_NAMES
+from ayne_dagster.settings.sections import TmdbSettings
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
 from ayne_dagster.storage.final_set_files import CARD, FinalSetFiles, StagedFeatures
 from ayne_dagster.storage.warehouse import Warehouse
@@ -169,6 +170,36 @@ def test_the_card_says_what_is_in_the_files_and_what_is_not(files: FinalSetFiles
     assert "The terms." in card
     for name in MODEL_INPUT_COLUMNS:
         assert f"| `{name}` | " in card
+
+
+def test_the_card_of_a_stand_in_s_films_says_that_they_are_invented(files: FinalSetFiles):
+    """It said of the demo's films what TMDB's contributors had entered, and how famous they are."""
+    with files.staged() as staged:
+        split = split_by_time(staged.labelled, first_test_year=None, minimum_films=30)
+        report = files.write(staged, split, NOW)
+    said = {
+        stand_in: data_card(
+            split, report, staged.counts, seed=42, now=NOW, notice="", stand_in=stand_in
+        )
+        for stand_in in (None, "127.0.0.1:8000")
+    }
+    assert "a stand-in of TMDB at 127.0.0.1:8000 served. **The films are invented**" in str(said)
+    assert "contributors" not in said["127.0.0.1:8000"]
+    assert "what TMDB's contributors entered" in said[None]
+    assert "invented" not in said[None]
+
+
+@pytest.mark.parametrize(
+    ("address", "stand_in"),
+    [
+        ("https://api.themoviedb.org/3", None),
+        ("https://api.tmdb.themoviedb.org/3", None),
+        ("http://someone:secret@127.0.0.1:8000/3", "127.0.0.1:8000"),
+        ("https://nothemoviedb.org/3", "nothemoviedb.org"),
+    ],
+)
+def test_a_stand_in_is_known_by_its_address(address: str, stand_in: str | None):
+    assert TmdbSettings(base_url=address).stand_in == stand_in
 
 
 def test_too_few_films_for_a_test_are_all_training_films(warehouse: Warehouse, tmp_path: Path):

@@ -47,7 +47,13 @@ def final_sets(
         )
         written = files.write(staged, split, now)
     card = data_card(
-        split, written, staged.counts, seed=settings.model.seed, now=now, notice=TERMS_NOTICE
+        split,
+        written,
+        staged.counts,
+        seed=settings.model.seed,
+        now=now,
+        notice=TERMS_NOTICE,
+        stand_in=settings.tmdb.stand_in,
     )
     path = files.write_card(card)
     years = {side: split.release_years[f"X_{side}"] for side in ("train", "test")}

@@ -98,7 +98,7 @@ search for one finds it."""
 
 _WORDS: tuple[str, ...] = (
     "Earlier films with an outcome of its {words}; NULL: none.",
-    "Log revenue of its {words}' films of {years} years, constant prices, above all, smoothed.",
+    "Log revenue of {years} years' films of its {words}, constant prices, above all, smoothed.",
     "The same above what their budgets usually came to ({kind}).",
     "The best of them ever, above all films ({kind}).",
     "Of the first one named, ever, above all films, smoothed ({kind}).",
