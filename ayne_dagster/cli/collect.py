@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ayne_dagster.cli.collection import open_collection
 from ayne_dagster.cli.console import console, print_json, table
 from ayne_dagster.cli.errors import say_error
 from ayne_dagster.cli.options import json_option, year_options
@@ -63,6 +64,8 @@ def command(
     from ayne_dagster.defs.job_options import RunOptions, Walk, run_config_of
 
     years = _years(start_year, end_year)
+    # Before a run begins: half a minute of start-up to say what is known already.
+    open_collection().services.require_tmdb_key()
     use_dagster_home(own_dagster_home())
     job = "refresh" if refresh_only else "collect"
     options = RunOptions(

@@ -53,13 +53,10 @@ def command(
     """
     from ayne_dagster.cli.job_runs import own_dagster_home, use_dagster_home
     from ayne_dagster.cli.planned_runs import plan_change_feed, plan_schedule
-    from ayne_dagster.defs.due_outlook import NO_KEY
-    from ayne_dagster.defs.services import MissingCredential
 
     collection = open_collection()
-    if not collection.services.has_tmdb_key:
-        raise MissingCredential(f"{NO_KEY}. Put it into .env (see .env.example)")
     wanted = None if years is None else keys_of(years, collection.years)
+    collection.services.require_tmdb_key()
     use_dagster_home(own_dagster_home())
     runs: list[dict[str, Any]] = []
     if schedule != "quick":

@@ -18,6 +18,7 @@ EXPECTED_ERRORS = frozenset(
         "ContractViolation",
         "UpstreamMissing",
         "MissingCredential",
+        "BadCredential",
         "UnknownReleaseYear",
         "SandboxStartError",
         "ClockUnreachable",

@@ -55,6 +55,14 @@ class Services:
         """Whether OMDb can be asked at all."""
         return self.settings.omdb.api_key is not None
 
+    def require_tmdb_key(self) -> None:
+        """Say at once what a run would say at its first step.
+
+        Raises:
+            MissingCredential: No key is set.
+        """
+        _needed(self.settings.tmdb.api_key, "TMDB__API_KEY", "TMDB")
+
     def tmdb(self, journal: "PageJournal | None" = None) -> "TmdbClient":
         """A TMDB client; use it as an async context manager.
 

@@ -94,13 +94,16 @@ def test_a_job_that_does_not_exist_is_refused_with_those_that_do(invoke: Invoke)
 
 
 @pytest.mark.slow
-def test_mistake_08_a_command_that_fails_is_recorded_as_failed_with_its_reason(invoke: Invoke):
+def test_mistake_08_a_command_that_fails_is_recorded_as_failed_with_its_reason(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+):
     """In the first system every run started by hand was recorded as a success."""
+    monkeypatch.setenv("TMDB__API_KEY", "two words")
     assert invoke("collect").exit_code == 1
     said = json.loads(invoke("runs", "--json").stdout)
     (one,) = said["runs"]
     assert (one["job"], one["kind"], one["status"]) == ("collect", "command", "failed")
-    assert one["error"].startswith("step movie_lists failed: TMDB__API_KEY is not set")
+    assert one["error"].startswith("step movie_lists failed: tmdb: none is set. Check")
     assert one["seconds"] > 0
     assert said["figures"][0]["success_rate"] == 0.0
 

@@ -13,6 +13,7 @@ import pytest
 from ayne_dagster.cli.errors import EXPECTED_ERRORS, RunFailed, is_expected, is_interruption
 from ayne_dagster.cli.main import _COMMANDS, LazyCommands, main
 from ayne_dagster.cli.sandbox_world import sandbox_folder
+from ayne_dagster.defs.services import MissingCredential
 from ayne_dagster.storage.run_queries import RunQueries
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.cli.conftest import Invoke
@@ -164,14 +165,26 @@ def test_the_process_ends_with_the_exit_code_the_command_chose(
     assert words in capsys.readouterr().err
 
 
-def test_mistake_08_collect_without_a_key_is_one_clear_line_and_recorded_as_failed(installed: Path):
+def test_collect_without_a_key_says_so_before_any_run_begins(invoke: Invoke, project: Path):
+    """It made a database, an instance and a run, and took as long as they take."""
+    result = invoke("collect", "--json")
+    assert type(result.exception) is MissingCredential
+    assert is_expected(result.exception)
+    assert str(result.exception).startswith("TMDB__API_KEY is not set, and TMDB is needed here")
+    assert not (project / "data").exists()
+    assert not (project / "dagster_home" / "history").exists()
+
+
+def test_mistake_08_collect_with_a_bad_key_is_one_clear_line_and_recorded_as_failed(
+    installed: Path,
+):
     """It was a Dagster traceback of 200 lines with the reason in the middle; and in the first
     system a run started by hand was always a success."""
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     result = subprocess.run(
         [sys.executable, "-m", "ayne_dagster.cli.main", "collect"],
         cwd=installed,
-        env={**environment, "PYTHONPATH": str(installed)},
+        env={**environment, "PYTHONPATH": str(installed), "TMDB__API_KEY": "two words"},
         capture_output=True,
         text=True,
         check=False,
@@ -180,11 +193,11 @@ def test_mistake_08_collect_without_a_key_is_one_clear_line_and_recorded_as_fail
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: step movie_lists of run ")
-    assert " failed: TMDB__API_KEY is not set" in lines[0]
+    assert lines[0].endswith(" failed: tmdb: none is set. Check the setting `TMDB__API_KEY`")
     assert result.stdout == ""
     (run,) = RunQueries(Warehouse(installed / "data" / "ayne.duckdb")).last_runs()
     assert (run["kind"], run["status"]) == ("command", "failed")
-    assert run["error"].startswith("step movie_lists failed: TMDB__API_KEY is not set")
+    assert run["error"].startswith("step movie_lists failed: tmdb: none is set. Check")
 
 
 def test_each_set_of_films_has_a_folder_of_its_own(tmp_path: Path) -> None:
