@@ -62,8 +62,10 @@ the top is an error in YAML and ignored in the environment and in `.env`. An emp
 set" where the table says that it may be. Relative paths start at the project's root."""
 _ABOUT_COMMANDS = """\
 Run them as `uv run ayne …`, or as `ayne …` in an active environment. `--json` writes one JSON
-document to standard output; messages go to standard error. Exit codes: 0 done, 1 failed (the
-message says what to do), 2 wrong usage, 130 stopped by Ctrl-C."""
+document to standard output; messages go to standard error. Exit codes: 0 done (nothing to do is
+done, too); 1 it could not be done, or not all of it (no key, no model, a failed run): the message
+says what to do; 2 what was typed cannot be right (an unknown film, release year, table, job or
+version, options that contradict each other); 130 stopped by Ctrl-C."""
 _WRITE_MODES = {
     WriteMode.MERGE: "merge by key; rows the run did not bring stay",
     WriteMode.REPLACE: "replace; within the run's partitions the new rows are all there are",

@@ -10,6 +10,7 @@ import click
 
 from ayne_dagster.cli.collection import BOX_OFFICE, Collection
 from ayne_dagster.cli.console import console, moment, print_json, table
+from ayne_dagster.cli.options import unknown_film
 
 
 def explain(collection: Collection, tmdb_id: int, *, as_json: bool) -> None:
@@ -36,9 +37,7 @@ def explanation(collection: Collection, tmdb_id: int) -> dict[str, Any]:
 
     film = SteeringQueries(collection.warehouse).films([tmdb_id]).get(tmdb_id)
     if film is None:
-        raise click.UsageError(
-            f"no film {tmdb_id} is known here; a film is known once `ayne collect` discovered it"
-        )
+        raise click.UsageError(unknown_film(tmdb_id))
     released, feed = film["release_date"], StatusQueries(collection.warehouse).change_feed()
     sources = [_of_source(collection, name, tmdb_id) for name in ("tmdb", "omdb", BOX_OFFICE)]
     return {

@@ -8,11 +8,13 @@ import click
 
 from ayne_dagster.cli.console import print_json
 from ayne_dagster.cli.options import TMDB_ID, database_option, json_option
+from ayne_dagster.domain.release_years import FIRST_FILM_YEAR
 
 if TYPE_CHECKING:
     from ayne_dagster.domain.tables.contract import TableContract
     from ayne_dagster.storage.table_exports import Extract
 
+_YEAR = click.IntRange(FIRST_FILM_YEAR, 9999)
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -22,8 +24,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
               help="File to write; its ending says the format: .parquet or .csv. "
               "Its folder must exist.  [default: a .parquet file here, named after its "
               "content]")  # fmt: skip
-@click.option("--start", type=int, help="First release year.")
-@click.option("--end", type=int, help="Last release year.")
+@click.option("--start", type=_YEAR, help="First release year.")
+@click.option("--end", type=_YEAR, help="Last release year.")
 @click.option("--film", "films", type=TMDB_ID, multiple=True, metavar="ID",
               help="Only this film, by TMDB's id; several times for several.")  # fmt: skip
 @click.option("--since", type=_DAY, metavar="DATE",
@@ -45,7 +47,8 @@ def command(
 ) -> None:
     """Write TABLE to a file that appears whole or not at all.
 
-    Lists become text joined with `|` in CSV and stay lists in Parquet.
+    Lists become text joined with `|` in CSV and stay lists in Parquet. Where no row matches, the
+    file has none, and a warning says so.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
 """What people say of a film on the command line, as facts the features are made of.
 
-Lives here: spellings of amounts and genres, names to ids, and remarks about what could not be
-found. Not here: the options themselves and the answer (`predict.py`).
+Lives here: spellings of amounts and genres, names to ids, facts of a stored film, and remarks about
+what could not be found. Not here: the options themselves and the answer (`predict.py`).
 """
 
 import re
@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ayne_dagster.cli.collection import Collection
+from ayne_dagster.cli.options import unknown_film
 
 if TYPE_CHECKING:
     from ayne_dagster.storage.name_queries import Named, NameQueries, Role
@@ -138,3 +141,27 @@ def _nobody(name: str, role: "Role", queries: "NameQueries") -> str:
     like = [] if name.isdigit() else queries.like(role, name)
     meant = f"; did you mean {' or '.join(map(repr, like))}?" if like else ""
     return f"{role.name.lower()} {name!r} is in none of the stored films: taken as a debut{meant}"
+
+
+class FilmNotStored(LookupError):
+    """A known film is asked about that has no details yet."""
+
+
+def stored_facts(collection: Collection, tmdb_id: int) -> dict[str, Any]:
+    """What is stored of a film.
+
+    Raises:
+        click.UsageError: The film is not known here.
+        FilmNotStored: It is, and has no details yet.
+    """
+    from ayne_dagster.storage.model_queries import ModelQueries
+    from ayne_dagster.storage.steering_queries import SteeringQueries
+
+    film = ModelQueries(collection.warehouse).film(tmdb_id)
+    if film is not None:
+        return film
+    if tmdb_id not in SteeringQueries(collection.warehouse).films([tmdb_id]):
+        raise click.UsageError(unknown_film(tmdb_id))
+    raise FilmNotStored(
+        f"there are no details of film {tmdb_id} yet; `ayne refresh {tmdb_id}` fetches them"
+    )

@@ -1,7 +1,7 @@
 """The `ayne` command: commands are imported when they are asked for, so that help is instant.
 
-Exit codes: 0 done, 1 failed (the message says what to do next), 2 wrong usage,
-130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 it could not be done (the message says what to do next), 2 what was typed
+cannot be right (an unknown film, year or version among it), 130 stopped by Ctrl-C.
 """
 
 import importlib

@@ -13,6 +13,7 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import print_json
+from ayne_dagster.cli.models_named import named_version, open_registry, refuse_unkept_year
 from ayne_dagster.cli.models_shown import (
     show_comparison,
     show_models,
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 _SCORES = ("train_films", "test_films", "rmsle", "rmsle_budget_rule", "share_within_factor_two",
            "interval_coverage")  # fmt: skip
 
-_year_option = click.option(
-    "--year", type=click.IntRange(1888, 2200), required=True, help="Release year of the models."
-)
+_year_option = click.option("--year", type=int, required=True, help="Release year of the models.")
 
 
 @click.group("model")
@@ -47,7 +46,7 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--year",
-    type=click.IntRange(1888, 2200),
+    type=int,
     help="All models of this release year. [default: candidate and champion of each]",
 )
 @database_option(must_exist=True)
@@ -63,7 +62,9 @@ def list_models(year: int | None, database: Path | None, as_json: bool) -> None:
       ayne model list
       ayne model list --year 2025 --database data/demo/ayne.duckdb
     """
-    registry = open_collection(database).resources["registry"]
+    collection = open_collection(database)
+    refuse_unkept_year(collection, year)
+    registry = collection.resources["registry"]
     found = []
     if registry.log.store.exists:
         found = registry.every_version() if year is None else registry.versions(year)
@@ -149,10 +150,11 @@ def promote(
     from ayne_dagster.storage.model_registry import FORCED
 
     collection = open_collection(database)
+    refuse_unkept_year(collection, year)
     refuse_foreign_models(collection, database)
-    registry = _registry(collection)
+    registry = open_registry(collection)
     with registry.deciding(year):
-        chosen, champion = registry.find(year, version), registry.champion(year)
+        chosen, champion = named_version(registry, year, version), registry.champion(year)
         if chosen.is_champion and (chosen.decision == FORCED or not force):
             # The table may not know it yet: its write may have failed after the registry's.
             let_table_name_champion(collection, chosen, is_news=False)
@@ -205,8 +207,9 @@ def compare_models(
     from ayne_dagster.domain.promotion import compare, shared_films
 
     collection = open_collection(database)
-    registry = _registry(collection)
-    pair = [registry.find(year, one) for one in (first, second)]
+    refuse_unkept_year(collection, year)
+    registry = open_registry(collection)
+    pair = [named_version(registry, year, one) for one in (first, second)]
     models = [registry.log.load_model(one.model_uri) for one in pair]
     shared = shared_films(models[0], models[1], _labelled(collection, year), year)
     if not len(shared):
@@ -232,20 +235,6 @@ class PromotionRefused(RuntimeError):
 
 class NothingToCompare(RuntimeError):
     """Two models share no film they could be compared by."""
-
-
-def _registry(collection: Collection) -> "ModelRegistry":
-    """The registry, where there is one: looking into it must not create its tables.
-
-    Raises:
-        VersionNotFoundError: No model was ever stored.
-    """
-    from ayne_dagster.storage.model_registry import VersionNotFoundError
-
-    registry = collection.resources["registry"]
-    if not registry.log.store.exists:
-        raise VersionNotFoundError("there is no model yet. `ayne model train` makes one")
-    return registry
 
 
 def _labelled(collection: Collection, year: int) -> "pd.DataFrame":

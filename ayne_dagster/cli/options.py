@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ayne_dagster.domain.release_years import FIRST_FILM_YEAR
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on standard output, for machines."
 )
@@ -52,6 +54,14 @@ class TmdbId(click.IntRange):
 TMDB_ID = TmdbId()
 
 
+def unknown_film(*tmdb_ids: int) -> str:
+    """What every command says of films that are not known here, with exit code 2."""
+    return (
+        f"not known here: {', '.join(map(str, tmdb_ids))}. A film is known once it was discovered: "
+        "`ayne collect --start-year Y --end-year Y`, with the year it was released in, discovers it"
+    )
+
+
 class YearRange(click.ParamType):
     """`2015-2023`, or a single year."""
 
@@ -67,6 +77,8 @@ class YearRange(click.ParamType):
         first, last = int(matched[1]), int(matched[2] or matched[1])
         if first > last:
             self.fail(f"{value!r}: the first year is after the last", param, ctx)
+        if first < FIRST_FILM_YEAR:
+            self.fail(f"{value!r}: there was no film before {FIRST_FILM_YEAR}", param, ctx)
         return first, last
 
 

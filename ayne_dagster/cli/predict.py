@@ -8,7 +8,7 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, print_json, table
-from ayne_dagster.cli.facts_given import Code, Dollars, Genres, Given, resolve_names
+from ayne_dagster.cli.facts_given import Code, Dollars, Genres, Given, resolve_names, stored_facts
 from ayne_dagster.cli.options import TMDB_ID, database_option, json_option
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 class NoModelYet(RuntimeError):
     """There is no model that may forecast films of a year; the message says what makes one."""
-
-
-class FilmNotStored(LookupError):
-    """A film is asked about that has no details here."""
 
 
 _FACTS = ("budget", "runtime", "genres", "language", "country", "certification")
@@ -95,12 +91,13 @@ def _facts(
     """What is stored of the film, with what was given over it.
 
     Raises:
-        click.UsageError: There is no release date.
+        click.UsageError: There is no release date, or one before the first film.
     """
     from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
+    from ayne_dagster.domain.release_years import FIRST_FILM_YEAR
     from ayne_dagster.storage.name_queries import NameQueries, Role
 
-    given = Given(_stored(collection, tmdb_id) if tmdb_id is not None else {})
+    given = Given(stored_facts(collection, tmdb_id) if tmdb_id is not None else {})
     names = NameQueries(collection.warehouse)
     said: dict[str, Any] = {
         "title": title,
@@ -131,7 +128,10 @@ def _facts(
         for name, value in said.items()
         if value is not None and name in FEATURE_SOURCE_COLUMNS
     }
-    if given.facts.get("release_date") is None:
+    opens = given.facts.get("release_date")
+    if opens is not None and opens.year < FIRST_FILM_YEAR:
+        raise click.UsageError(f"--release-date: there was no film before {FIRST_FILM_YEAR}")
+    if opens is None:
         raise click.UsageError(
             "give --release-date 2027-06-18: the model of its year is asked, and what people and "
             "companies had done by then"
@@ -140,23 +140,6 @@ def _facts(
     if missing:
         given.remarks.append(f"not given, so unknown to the model: {', '.join(missing)}")
     return given
-
-
-def _stored(collection: Collection, tmdb_id: int) -> dict[str, Any]:
-    """What is stored of a film.
-
-    Raises:
-        FilmNotStored: It has no details here.
-    """
-    from ayne_dagster.storage.model_queries import ModelQueries
-
-    film = ModelQueries(collection.warehouse).film(tmdb_id)
-    if film is None:
-        raise FilmNotStored(
-            f"there are no details of film {tmdb_id}. `ayne due --explain {tmdb_id}` says whether "
-            f"it is known, `ayne refresh {tmdb_id}` fetches a known one"
-        )
-    return film
 
 
 def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[str, Any]:

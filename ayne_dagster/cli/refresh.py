@@ -8,7 +8,7 @@ import click
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, moment, print_json, table
 from ayne_dagster.cli.errors import RunFailed, say_error
-from ayne_dagster.cli.options import TMDB_ID, json_option
+from ayne_dagster.cli.options import TMDB_ID, json_option, unknown_film
 
 if TYPE_CHECKING:
     from ayne_dagster.cli.job_runs import JobOutcome
@@ -104,12 +104,8 @@ def _was_meant(decision: "Decision", *, force: bool) -> bool:
 
 
 def _refuse_unknown(unknown: Iterable[int]) -> None:
-    names = ", ".join(map(str, unknown))
-    if names:
-        raise click.UsageError(
-            f"not known here: {names}. A film is known once it was discovered: `ayne collect "
-            "--start-year Y --end-year Y`, with the year it was released in, discovers it"
-        )
+    if ids := list(unknown):
+        raise click.UsageError(unknown_film(*ids))
 
 
 def _refuse_unkept(films: Mapping[int, Mapping[str, Any]], years: Sequence[str]) -> None:

@@ -108,7 +108,7 @@ def test_an_explanation_holds_every_number_that_decides(warehouse: Warehouse):
 
 
 def test_an_explanation_of_a_film_never_heard_of_is_refused(warehouse: Warehouse):
-    with pytest.raises(click.UsageError, match="no film 99 is known here"):
+    with pytest.raises(click.UsageError, match="not known here: 99"):
         explanation(collection_at(), 99)
 
 
@@ -158,11 +158,11 @@ def test_nothing_due_says_what_comes_next(invoke: Invoke, warehouse: Warehouse):
     ("arguments", "words"),
     [
         (["--year", "199"], "is no range of years"),
-        (["--year", "1700"], "is not a release year the platform keeps"),
+        (["--year", "1890"], "is not a release year the platform keeps"),
         (["--explain", "1", "--source", "tmdb"], "--explain is about one film"),
         (["--explain", "abc"], "'abc' is no TMDB id"),
         (["--explain", "0"], "is no TMDB id"),
-        (["--explain", "77"], "no film 77 is known here"),
+        (["--explain", "77"], "not known here: 77"),
         (["--source", "imdb"], "'imdb' is not one of"),
     ],
 )

@@ -11,8 +11,11 @@ import pytest
 
 from ayne_dagster.cli.main import main
 from ayne_dagster.domain import forecasting
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES
+from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.cli.modelled_films import YEAR, registry_in
+from ayne_dagster_tests.storage.film_rows import discovered, put
 
 PLANNED = ("predict", "The Long Night", "--release-date", "2011-10-14")
 WHOLE = (
@@ -244,9 +247,9 @@ def test_a_film_of_before_the_first_model_is_not_forecast_by_a_later_one(
     assert "`ayne model train --years 2005`" in said
 
 
-def test_a_film_that_is_not_stored_says_how_to_get_it(
+def test_a_film_without_details_says_how_to_get_them(
     modelled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    put(Warehouse(modelled / "ayne.duckdb"), DISCOVERED_MOVIES, discovered(999_999, "2011"))
     said = failure(monkeypatch, capsys, "predict", "--tmdb-id", "999999")
-    assert "no details of film 999999" in said
-    assert "`ayne refresh 999999`" in said
+    assert "no details of film 999999 yet; `ayne refresh 999999` fetches them" in said

@@ -81,6 +81,34 @@ def test_years_the_platform_does_not_keep_are_named(invoke: Invoke, years: tuple
     assert f"{years[1]} is not a release year the platform keeps" in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["due", "--explain", "77"], "not known here: 77"),
+        (["refresh", "77"], "not known here: 77"),
+        (["predict", "--tmdb-id", "77"], "not known here: 77"),
+        (["due", "--year", "1700"], "1700"),
+        (["due", "--year", "1890"], "1890 is not a release year the platform keeps"),
+        (["run", "daily", "--years", "1890"], "1890 is not a release year the platform keeps"),
+        (["collect", "--start-year", "1890"], "1890 is not a release year the platform keeps"),
+        (["model", "train", "--years", "1890"], "1890 is not a release year the platform keeps"),
+        (["model", "list", "--year", "1890"], "1890 is not a release year the platform keeps"),
+        (["model", "compare", "--year", "1890"], "1890 is not a release year the platform keeps"),
+        (["model", "promote", "1", "--year", "1890"], "1890 is not a release year"),
+        (["predict", "X", "--release-date", "1700-01-01"], "there was no film before 1888"),
+        (["export", "features", "--start", "1700"], "1700 is not in the range"),
+        (["demo", "--years", "1700-1701"], "there was no film before 1888"),
+    ],
+)
+def test_films_and_years_there_cannot_be_are_wrong_usage_in_every_command(
+    invoke: Invoke, database: Path, arguments: list[str], words: str
+):
+    """`refresh` said 2 of an unknown film and `predict` 1; of a year `due` 2 and `model` 0 or 1."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert words in " ".join(result.output.split())
+
+
 def test_every_expected_error_exists_under_its_name():
     """The list goes by name; a renamed error would show its traceback to people."""
     import ayne_dagster.cli.champion_writes
