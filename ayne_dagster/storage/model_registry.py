@@ -238,13 +238,15 @@ def _every(search: Any, condition: str) -> list[Any]:
 
 
 def _as_version(year: int, found: Any, aliases: Mapping[str, Any]) -> RegisteredVersion:
+    # A store in a file gives numbers, a server texts (3.17): of versions and of aliases alike.
+    number = int(found.version)
     return RegisteredVersion(
         year,
-        int(found.version),
+        number,
         found.tags[_URI_TAG],
         found.run_id,
         datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        tuple(sorted(name for name, number in aliases.items() if int(number) == found.version)),
+        tuple(sorted(name for name, named in aliases.items() if int(named) == number)),
         found.tags.get(_DECISION_TAG),
         found.tags.get(_REASON_TAG),
     )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -116,6 +117,31 @@ def test_a_promoted_version_is_champion_and_a_refused_one_is_not(
     assert forced is not None
     assert (forced.version, forced.decision, forced.reason) == (2, FORCED, "because")
     assert not registry.version(YEAR, 1).is_champion
+
+
+def test_a_server_that_writes_numbers_as_text_has_a_champion_too(
+    registry: ModelRegistry, models: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """What a server answers is a protocol message: there a version's number is a text."""
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.entities import PagedList
+
+    client = registry.log.store.client
+    search = client.search_model_versions
+
+    def as_a_server_answers(**asked: Any) -> PagedList:
+        page = search(**asked)
+        sent = [ModelVersion.from_proto(one.to_proto()) for one in page]
+        assert all(isinstance(one.version, str) for one in sent)
+        return PagedList(sent, page.token)
+
+    monkeypatch.setattr(client, "search_model_versions", as_a_server_answers)
+    registry.record(registry.register(YEAR, models[0]), decision=PROMOTED, reason="x", now=NOW)
+    registry.register(YEAR, models[1])
+    champion, candidate = registry.champion(YEAR), registry.candidate(YEAR)
+    assert champion is not None
+    assert candidate is not None
+    assert (champion.version, candidate.version) == (1, 2)
 
 
 def test_versions_are_found_by_number_alias_and_address(registry: ModelRegistry, models: list[str]):
