@@ -137,8 +137,8 @@ def promote(
 
     It is compared with the champion by the same rule as a new model, and refused where it is worse.
     With --force it becomes champion all the same, and stays until another model of the year is
-    trained or its files are gone, whatever outcomes come in. What was decided and why is kept in the registry and in the
-    row of `trained_model`.
+    trained or its files are gone, whatever outcomes come in. What was decided and why is kept in
+    the registry and in the row of `trained_model`.
 
     \b
     Examples:

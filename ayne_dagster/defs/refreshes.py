@@ -26,7 +26,6 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import collect
 from ayne_dagster.sources.fetch_result import FetchResult
 from ayne_dagster.storage.refresh_states import set_back_clocks
-from ayne_dagster.storage.response_archive import ResponseArchive
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -143,7 +142,7 @@ def refresh(
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
         set_back_clocks(fetching.queries.warehouse, fetching.services.now())
-        report.taken_over = take_over(store, fetching.archive)
+        report.taken_over = take_over(store, fetching)
         report.films_known = fetching.queries.films_known(source, years)
         report.chosen = choose_films(source, years, how.key_column, options, fetching)
         wanted = report.chosen.films
@@ -161,10 +160,15 @@ def refresh(
     return report
 
 
-def take_over(store: AnswerStore, archive: ResponseArchive) -> int:
-    """Store what runs that died had fetched and not stored; how many answers that were."""
-    before = store.report.answers
-    with archive.orphans(store.table.source) as files:
+def take_over(store: AnswerStore, fetching: Fetching) -> int:
+    """Store what runs that died had fetched and not stored; how many answers that were.
+
+    One run at a time per source, whatever its years: a dead run's journal names films of any year,
+    and who does not wait until they stand in the warehouse asks for them again. Nobody waits for a
+    run that fetches: it holds its journal, not this turn.
+    """
+    archive, source, before = fetching.archive, store.table.source, store.report.answers
+    with fetching.turns.hold(source, ["journal"], store.purpose), archive.orphans(source) as files:
         for group in in_commits(archive.read(files)):
             store.store(group)
         archive.settle(files)
