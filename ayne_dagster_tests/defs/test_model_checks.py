@@ -165,9 +165,7 @@ def test_years_whose_features_another_version_of_the_code_made_are_named_with_wh
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     said = {name: value.value for name, value in result.metadata.items()}
     assert said["years of another version"] == "2001-2002, 2005"
-    assert "ayne model train --years 2001-2002; ayne model train --years 2005" in str(
-        said["what to run"]
-    )
+    assert "`ayne model train --years 2005`" in str(said["what to run"])
     with duckdb.connect(str(queries.warehouse.path)) as connection:
         connection.execute("ALTER TABLE features DROP COLUMN features_code_version")
     result = result_of(features_are_of_this_code(queries=queries))
