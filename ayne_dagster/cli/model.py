@@ -86,8 +86,9 @@ def list_models(year: int | None, database: Path | None, as_json: bool) -> None:
 def train(years: tuple[int, int] | None, as_json: bool) -> None:
     """Make features, models and forecasts of release years; no request is sent.
 
-    It runs the Dagster job `model` over these years and those between, so the run shows in the UI.
-    Where films and recipe are the same as before, the model stays as it is.
+    Features are made of all years with films up to these: a model learns from the years before it.
+    Then the Dagster job `model` runs over these years and those between, so both runs show in the
+    UI. Where films and recipe are the same as before, the model stays as it is.
 
     \b
     Examples:
@@ -95,22 +96,33 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
       ayne model train --years 2015-2026
     """
     from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
+    from ayne_dagster.defs.open_runs import assets_of_job
+    from ayne_dagster.domain.tables import FEATURES
 
     collection = open_collection()
     this_year = collection.now.year
     keys = keys_of(years or (this_year, this_year), collection.years)
+    first = collection.resources["queries"].first_year_of_films() or keys[0]
+    known = [year for year in collection.years if min(first, keys[0]) <= year <= keys[-1]]
     use_dagster_home(own_dagster_home())
-    outcome = run_job("model", keys, is_quiet=as_json)
+    features = run_job("model", known, assets=[FEATURES.name], is_quiet=as_json)
+    others = [name for name in assets_of_job("model") if name != FEATURES.name]
+    outcome = run_job("model", keys, assets=others, is_quiet=as_json)
     report = {
         "run_id": outcome.run_id,
-        "seconds": outcome.seconds,
+        "seconds": features.seconds + outcome.seconds,
         "models": _trained(collection, keys),
-        "failed_checks": outcome.failed_checks,
+        "failed_checks": [*features.failed_checks, *outcome.failed_checks],
     }
     if as_json:
         print_json(report)
     else:
         show_trained(report)
+    if not any(one["model_uri"] for one in report["models"]):
+        raise NothingTrained(
+            "no model was trained: there are too few films with an outcome before "
+            f"{keys[-1]}. `ayne collect --start-year {int(keys[0]) - 10}` fetches earlier films"
+        )
 
 
 @command.command("promote")
@@ -231,6 +243,10 @@ def compare_models(
 
 class PromotionRefused(RuntimeError):
     """A worse model was to be made champion without force."""
+
+
+class NothingTrained(RuntimeError):
+    """No year asked for got a model."""
 
 
 class NothingToCompare(RuntimeError):

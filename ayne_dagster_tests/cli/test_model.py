@@ -206,8 +206,24 @@ def test_models_that_share_no_film_are_not_compared(
 
 
 @pytest.mark.slow
+def test_a_year_with_too_few_films_before_it_is_said_and_exits_with_1(
+    invoke: Invoke, modelled: Path
+):
+    result = invoke("model", "train", "--years", "1990")
+    assert result.exit_code == 1
+    said = str(result.exception)
+    assert "no model was trained: there are too few films with an outcome before 1990" in said
+    assert "`ayne collect --start-year 1980`" in said
+
+
+@pytest.mark.slow
 def test_train_makes_features_model_and_forecasts_of_a_year(invoke: Invoke, modelled: Path):
-    """The command that every message names must do what it says."""
+    """The command that every message names must do what it says.
+
+    After `ayne collect` there are no features: it made those of the year, and trained nothing.
+    """
+    with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
+        connection.execute("DROP TABLE features")
     report = document(invoke, "train", "--years", str(YEAR))
     (row,) = report["models"]
     assert row["release_year"] == str(YEAR)

@@ -281,7 +281,7 @@ def test_a_run_that_fails_is_said_and_the_next_one_is_made_all_the_same(
 
 def test_the_runs_of_a_week_are_those_its_schedule_requests(warehouse: Warehouse, planner: None):
     due, model = weekly_runs()
-    assert (due.partitions, model.partitions) == (("2001", "2002"), (str(NOW.year),) * 2)
+    assert (due.partitions, model.partitions) == (("2001", "2002"), ("2001", str(NOW.year + 1)))
     assert due.reason == "due: 2 films at TMDB"
     assert due.assets is not None
     assert "tmdb_details" in due.assets
@@ -289,8 +289,8 @@ def test_the_runs_of_a_week_are_those_its_schedule_requests(warehouse: Warehouse
 
 
 def test_a_plan_is_narrowed_to_years_and_carries_the_options(warehouse: Warehouse, planner: None):
-    [planned] = weekly_runs(years=["2002"], options={"refresh_limit": 7})
-    assert planned.partitions == ("2002", "2002")
+    planned, model = weekly_runs(years=["2002"], options={"refresh_limit": 7})
+    assert planned.partitions == model.partitions == ("2002", "2002")
     options = planned.run_config["resources"]["options"]["config"]
     assert (options["refresh_limit"], options["years"]) == (7, ["2002"])
     nothing = plan_schedule(collection_at(), "weekly_enrichment", years=["1950"])

@@ -1,5 +1,6 @@
 """A model that got worse does not reach the forecasts; whoever chose by hand is not overruled."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from ayne_dagster.domain.promotion import Decision
 from ayne_dagster.domain.revenue_model import RevenueModel, fit_revenue_model
 from ayne_dagster.domain.year_model import parameters_hash
 from ayne_dagster.storage.experiment_log import ExperimentLog
-from ayne_dagster.storage.model_files import TREES_FILE
+from ayne_dagster.storage.model_files import DESCRIPTION_FILE, TREES_FILE
 from ayne_dagster.storage.model_registry import FORCED, REFUSED, ModelRegistry
 from ayne_dagster_tests.defs.world import THIS_YEAR, World
 from ayne_dagster_tests.domain.invented_films import all_years, many_films
@@ -154,6 +155,22 @@ def test_a_champion_whose_files_are_gone_is_followed_by_what_there_is(
     assert standing.champion_uri == bad
     assert "cannot be used any more: its files are gone" in standing.reason
     assert str(registry.log.artifact_dir) not in standing.reason
+
+
+def test_a_champion_of_another_recipe_is_followed_not_run_by_todays_code(
+    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
+):
+    """One that knew 101 inputs of 102 stopped the run with a matrix of the wrong width."""
+    _, good = settled(registry, features, recipes["good"])
+    folder = registry.log.artifact_dir / "models" / good.removeprefix("models:/") / "artifacts"
+    description = json.loads((folder / DESCRIPTION_FILE).read_text())
+    description["recipe"]["model_code_version"] = "of before"
+    for numbers in ("mean", "scale", "weights"):
+        description["line"]["budget"][numbers].pop()
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description))
+    standing, bad = settled(registry, features, recipes["bad"])
+    assert standing.champion_uri == bad
+    assert "of another version of the platform" in standing.reason
 
 
 def test_a_champion_that_wants_columns_features_no_longer_have_is_followed(

@@ -21,6 +21,7 @@ from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import with_stored
 from ayne_dagster.domain.revenue_model import RevenueModel, model_parameters
+from ayne_dagster.domain.run_plans import renewed_models
 from ayne_dagster.domain.tables import FEATURES, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     YearModel,
@@ -70,8 +71,9 @@ def trained_model(
     rows = []
     years = dated_keys(context)
     known = queries.stored_rows(TRAINED_MODEL, years)
-    if options.of_job(context.run.job_name).models is ModelYears.this_year:
-        due = {str(services.now().year)} | _outdated(known, settings.model.seed, registry.log)
+    if options.of_job(context.run.job_name).models is ModelYears.recent:
+        renewed = set(renewed_models(services.now().date()))
+        due = renewed | _outdated(known, settings.model.seed, registry.log)
         rows = [row for year, row in known.items() if year not in due]
         years = [year for year in years if year in due]
     labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
