@@ -301,6 +301,23 @@ def test_a_choice_by_hand_holds_until_another_model_is_trained(
     assert newer.champion_uri == newest
 
 
+def test_a_choice_by_hand_that_cannot_be_loaded_any_more_is_followed(
+    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
+):
+    """It was kept although its files were gone, and the forecasts of the year failed for good."""
+    _, bad = settled(registry, features, recipes["bad"])
+    good = registry.log.log_year_model(
+        recipes["good"], parameters={}, parameters_hash="x", code_version="0"
+    )
+    registry.record(registry.find(YEAR, bad), decision=FORCED, reason="my choice", now=NOW)
+    folder = registry.log.artifact_dir / "models" / bad.removeprefix("models:/") / "artifacts"
+    (folder / TREES_FILE).unlink()
+    standing, _ = settled(registry, features, recipes["good"], address=good)
+    assert (standing.champion_uri, standing.is_champion) == (good, True)
+    assert standing.reason.startswith("version 2 follows version 1 as champion: ")
+    assert "cannot be used any more: its files are gone" in standing.reason
+
+
 def test_the_champion_itself_is_not_asked_again(
     registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
 ):
