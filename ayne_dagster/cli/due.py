@@ -160,7 +160,7 @@ def _brief(collection: Collection, name: str, why: str, band: str) -> str:
         Why.NEVER_FETCHED: "never fetched",
         Why.NAMED: "named by TMDB's change feed",
         Why.INTERVAL: f"every {policy.days(source, band):g} days at its age",
-        Why.RECHECK: f"verified every {policy.frozen_recheck_days:g} days",
+        Why.RECHECK: f"verified every {policy.recheck_days(source, band):g} days",
         Why.NOT_FOUND: "was not found, asked again",
         Why.UNUSABLE: "its answer could not be read",
     }[Why(why)]

@@ -67,7 +67,7 @@ def _of_source(collection: Collection, name: str, tmdb_id: int) -> dict[str, Any
     state = queries.refresh_states(source, [tmdb_id]).get(tmdb_id, {})
     days = policy.days(source, decision.age_band)
     if decision.is_frozen:
-        days = policy.frozen_recheck_days
+        days = policy.recheck_days(source, decision.age_band)
     [factor] = spread_factors(pd.Series([tmdb_id]), policy.spread)
     return {
         "source": name,

@@ -19,6 +19,7 @@ from ayne_dagster.cli.models_shown import (
     show_models,
     show_trained,
     tell_promoted,
+    tell_same,
 )
 from ayne_dagster.cli.options import YEARS, database_option, json_option, keys_of
 
@@ -86,8 +87,9 @@ def list_models(year: int | None, database: Path | None, as_json: bool) -> None:
 def train(years: tuple[int, int] | None, as_json: bool) -> None:
     """Make features, models and forecasts of release years; no request is sent.
 
-    It runs the Dagster job `model` over these years and those between, so the run shows in the UI.
-    Where films and recipe are the same as before, the model stays as it is.
+    Features are made of all years with films up to these: a model learns from the years before it.
+    Then the Dagster job `model` runs over these years and those between, so both runs show in the
+    UI. Where films and recipe are the same as before, the model stays as it is.
 
     \b
     Examples:
@@ -95,22 +97,33 @@ def train(years: tuple[int, int] | None, as_json: bool) -> None:
       ayne model train --years 2015-2026
     """
     from ayne_dagster.cli.job_runs import own_dagster_home, run_job, use_dagster_home
+    from ayne_dagster.defs.open_runs import assets_of_job
+    from ayne_dagster.domain.tables import FEATURES
 
     collection = open_collection()
     this_year = collection.now.year
     keys = keys_of(years or (this_year, this_year), collection.years)
+    first = collection.resources["queries"].first_year_of_films() or keys[0]
+    known = [year for year in collection.years if min(first, keys[0]) <= year <= keys[-1]]
     use_dagster_home(own_dagster_home())
-    outcome = run_job("model", keys, is_quiet=as_json)
+    features = run_job("model", known, assets=[FEATURES.name], is_quiet=as_json)
+    others = [name for name in assets_of_job("model") if name != FEATURES.name]
+    outcome = run_job("model", keys, assets=others, is_quiet=as_json)
     report = {
         "run_id": outcome.run_id,
-        "seconds": outcome.seconds,
+        "seconds": features.seconds + outcome.seconds,
         "models": _trained(collection, keys),
-        "failed_checks": outcome.failed_checks,
+        "failed_checks": [*features.failed_checks, *outcome.failed_checks],
     }
     if as_json:
         print_json(report)
     else:
         show_trained(report)
+    if not any(one["model_uri"] for one in report["models"]):
+        raise NothingTrained(
+            "no model was trained: there are too few films with an outcome before "
+            f"{keys[-1]}. `ayne collect --start-year {int(keys[0]) - 10}` fetches earlier films"
+        )
 
 
 @command.command("promote")
@@ -136,8 +149,8 @@ def promote(
 
     It is compared with the champion by the same rule as a new model, and refused where it is worse.
     With --force it becomes champion all the same, and stays until another model of the year is
-    trained, whatever outcomes come in. What was decided and why is kept in the registry and in the
-    row of `trained_model`.
+    trained or its files are gone, whatever outcomes come in. What was decided and why is kept in
+    the registry and in the row of `trained_model`.
 
     \b
     Examples:
@@ -210,6 +223,13 @@ def compare_models(
     refuse_unkept_year(collection, year)
     registry = open_registry(collection)
     pair = [named_version(registry, year, one) for one in (first, second)]
+    if pair[0].version == pair[1].version:
+        if as_json:
+            one = _described(registry, pair[0])
+            print_json({"year": year, "first": one, "second": one, "comparison": None})
+        else:
+            tell_same(pair[0])
+        return
     models = [registry.log.load_model(one.model_uri) for one in pair]
     shared = shared_films(models[0], models[1], _labelled(collection, year), year)
     if not len(shared):
@@ -231,6 +251,10 @@ def compare_models(
 
 class PromotionRefused(RuntimeError):
     """A worse model was to be made champion without force."""
+
+
+class NothingTrained(RuntimeError):
+    """No year asked for got a model."""
 
 
 class NothingToCompare(RuntimeError):

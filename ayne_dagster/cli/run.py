@@ -40,7 +40,7 @@ def command(
     \b
     quick   the popular and trending lists, and their films that were never fetched
     daily   all lists, discover for recent years, everything due in every year
-    weekly  everything due in every year, flags, features, this year's model, forecasts
+    weekly  everything due in every year, flags, features, recent models, forecasts
 
     The runs are those the schedule would request at this moment, whether it is switched on or not;
     daily and weekly read TMDB's change feed first. Where nothing is due, nothing runs. A run that

@@ -16,7 +16,13 @@ from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
-from ayne_dagster.domain.run_plans import DueYear, Quota, coming_due, recent_years
+from ayne_dagster.domain.run_plans import (
+    DueYear,
+    Quota,
+    coming_due,
+    recent_years,
+    renewed_models,
+)
 from ayne_dagster.domain.tables import OMDB_RATINGS, TMDB_DETAILS
 from ayne_dagster.storage.fetch_queries import FetchQueries
 
@@ -115,6 +121,21 @@ class DueOutlook:
     def this_year(self) -> str:
         """This year's partition."""
         return str(self.now.year)
+
+    @property
+    def modelled(self) -> list[str]:
+        """From the first year with films to the last that is to have a model, as neighbours.
+
+        Features of all of them decide a model: films of earlier years get their outcomes, and what
+        was known before a release counts films of any year. Unread: only those with a model.
+
+        Raises:
+            WarehouseBusy: Somebody writes for longer than is waited here.
+        """
+        renewed = [year for year in renewed_models(self.now.date()) if year in self.keys]
+        first = None if self.unread else self.queries.first_year_of_films()
+        start = self.keys.index(min(first or renewed[0], renewed[0]))
+        return list(self.keys[start : self.keys.index(renewed[-1]) + 1])
 
     @property
     def fetched_now(self) -> set[str]:

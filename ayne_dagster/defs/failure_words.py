@@ -32,6 +32,7 @@ EXPECTED_ERRORS = frozenset(
         "VersionNotFoundError",
         "PromotionRefused",
         "NothingToCompare",
+        "NothingTrained",
         "ModelsElsewhere",
     }
 )

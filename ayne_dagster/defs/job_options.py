@@ -45,7 +45,7 @@ class ModelYears(StrEnum):
     """Which years of the run get a model."""
 
     all = "all"
-    this_year = "this_year"
+    recent = "recent"
 
 
 class RunOptions(dg.ConfigurableResource):
@@ -122,9 +122,10 @@ class RunOptions(dg.ConfigurableResource):
     )
     models: ModelYears | None = Field(
         default=None,
-        description="Which of the run's years get a model: all, or this_year alone (the stored "
-        "models of the others stay, unless they are of another version of the recipe or their "
-        "files are gone). Default: all; weekly_enrichment: this_year.",
+        description="Which of the run's years get a model: all, or the recent alone: last year, "
+        "this and the next (the stored models of the others stay, unless they are of another "
+        "version of the recipe or their files are gone). Default: all; weekly_enrichment and "
+        "train_model: recent.",
     )
 
     def of_job(self, job_name: str) -> "RunOptions":
@@ -174,7 +175,8 @@ CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "only_listed": True,
         },
         "daily_update": {"walk": Walk.recent},
-        "weekly_enrichment": {"models": ModelYears.this_year},
+        "weekly_enrichment": {"models": ModelYears.recent},
+        "train_model": {"models": ModelYears.recent},
     }
 )
 """What a job chooses where a run's config says nothing."""

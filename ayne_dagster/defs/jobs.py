@@ -71,8 +71,8 @@ JOBS = (
     Job(
         "weekly_enrichment",
         (*_COLLECTING, *_MEASURING, *_MODELLING),
-        "Everything that is due in every year, flags, figures of the collection, features, this "
-        "year's model, the back-test, forecasts.",
+        "Everything that is due in every year, flags, figures of the collection, features, models "
+        "of last year, this and the next, the back-test, forecasts.",
     ),
     Job(
         "refresh",
@@ -82,8 +82,8 @@ JOBS = (
     Job(
         "train_model",
         _MODELLING,
-        "Features, the model of each year, the back-test, forecasts. Sends no request; what "
-        "schedules start.",
+        "Features, models of last year, this and the next, the back-test, forecasts. Sends no "
+        "request; what schedules start.",
     ),
     Job(
         "collect",

@@ -29,7 +29,12 @@ from ayne_dagster.domain.run_plans import (
     quota_without,
     used_up,
 )
-from ayne_dagster.domain.tables import DISCOVERED_MOVIES, FEATURES, TRAINED_MODEL
+from ayne_dagster.domain.tables import (
+    COLLECTION_STATS,
+    DISCOVERED_MOVIES,
+    FEATURES,
+    TRAINED_MODEL,
+)
 from ayne_dagster.settings import load_settings
 from ayne_dagster.settings.freshness import AutomationSettings
 from ayne_dagster.storage.fetch_queries import FetchQueries
@@ -176,42 +181,47 @@ def _daily(outlook: DueOutlook) -> list[Wanted] | str:
 
 
 def _weekly(outlook: DueOutlook) -> list[Wanted] | str:
-    """Fetch everything that is due in every year; flags, features, this year's model, forecasts.
+    """Fetch everything that is due in every year; flags, features, recent models, forecasts.
 
-    The model is trained also in a week in which nothing came due.
+    Features of all years are made anew and the models of last year, this and the next are trained
+    also in a week in which nothing came due: outcomes came in on other days.
     """
     if outlook.is_empty:
         return NOTHING_COLLECTED
-    this_year = outlook.this_year
-    if run := outlook.open_run(("weekly_enrichment", "whole_graph"), [this_year]):
+    if run := outlook.open_run(("weekly_enrichment", "whole_graph"), [outlook.this_year]):
         return f"under way: {run.words}"
-    collecting = tuple(
-        name
-        for name in assets_of_job("weekly_enrichment")
-        if name == FEATURES.name
-        or name in assets_of_job("refresh")
-        or name == DISCOVERED_MOVIES.name
-    )
-    wanted, model = [], Wanted([this_year], "this year's model and forecasts", is_last=True)
-    for plan in plan_runs(outlook.due, outlook.keys, outlook.quota_left, outlook.fetched_now):
-        if this_year in plan.years:
-            model = Wanted(plan.years, f"due: {plan.reason}; {model.reason}", is_last=True)
-        else:
-            wanted.append(Wanted(plan.years, f"due: {plan.reason}", collecting))
-    return [*wanted, model]
+    whole = assets_of_job("weekly_enrichment")
+    # What is fetched after the last run has begun has its features all the same.
+    fetching = {*assets_of_job("refresh"), DISCOVERED_MOVIES.name, FEATURES.name}
+    collecting = tuple(name for name in whole if name in fetching)
+    modelling = tuple(name for name in whole if name not in assets_of_job("daily_update"))
+    return [
+        *(
+            Wanted(plan.years, f"due: {plan.reason}", collecting)
+            for plan in plan_runs(
+                outlook.due, outlook.keys, outlook.quota_left, outlook.fetched_now
+            )
+        ),
+        Wanted(
+            outlook.modelled,
+            "features of all years, recent models, forecasts",
+            (*modelling, COLLECTION_STATS.name),
+            is_last=True,
+        ),
+    ]
 
 
 def _training(outlook: DueOutlook) -> list[Wanted] | str:
-    """Train this year's model anew, with what the weekly enrichment's other runs have stored.
+    """Train the recent models anew, with what the weekly enrichment's other runs have stored.
 
-    With this year's features and forecasts. Sends no request.
+    With features and forecasts of all years. Sends no request.
     """
     if outlook.is_empty:
         return NOTHING_COLLECTED
     for run in outlook.runs:
         if TRAINED_MODEL.name in run.assets and outlook.this_year in run.years:
             return f"under way: {run.words}"
-    return [Wanted([outlook.this_year], "this year's model")]
+    return [Wanted(outlook.modelled, "features of all years, recent models")]
 
 
 _CHOICES: Mapping[str, Choice] = MappingProxyType(

@@ -156,7 +156,7 @@ def _cause(film: Any, asked: _Asked) -> str:
     if film.is_spared:
         return _spared(film, asked, band)
     if film.is_frozen:
-        days = policy.frozen_recheck_days
+        days = policy.recheck_days(source, film.band)
         cause = f"frozen, verified again after {_spread(days, film)}"
     elif film.why == Why.RECHECK:
         days = _spread(_verified_days(film, asked), film)

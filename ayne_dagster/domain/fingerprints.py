@@ -6,7 +6,7 @@ TMDB's own change keys, so they count for nothing here; `refresh_history` keeps 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime
 from typing import Any
 
@@ -61,14 +61,24 @@ def with_known(
     Args:
         fresh: What a service answered.
         stored: The row that is there.
-        contract: Their table; its columns with `keeps_known` are meant.
+        contract: Their table; its columns with `keeps_known` and its `kept_parts` are meant.
     """
     kept = {
         column.name: stored.get(column.name)
         for column in contract.columns
         if column.keeps_known and fresh.get(column.name) is None
     }
+    for part in contract.kept_parts:
+        known = {name: stored[name] for name in part if not _is_empty(stored.get(name))}
+        if len(known) > 1 and all(_is_empty(fresh.get(name)) for name in part):
+            kept |= known
     return {**fresh, **kept}
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (
+        not isinstance(value, str) and isinstance(value, Sized) and not len(value)
+    )
 
 
 def comparable(value: Any) -> Any:

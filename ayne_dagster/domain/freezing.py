@@ -120,16 +120,19 @@ def _reason(kind: Any, policy: RefreshPolicy) -> str:
     if kind.is_gone:
         gone = "gone: TMDB no longer has it (not found twice); the row stays, refreshes stop"
         return f"{gone}; seen again since, asked once more" if kind.is_tmdb_due else gone
-    longest = policy.frozen_recheck_days
-    if not kind.is_frozen:
-        longest = policy.days(Source.TMDB, kind.age_band)
+    longest = policy.days(Source.TMDB, kind.age_band)
+    if kind.is_frozen:
+        longest = policy.recheck_days(Source.TMDB, kind.age_band)
     gap = min(policy.gap_days[kind.age_band], longest)
     named = f"{gap:g} days after its last answer (its change feed names it)"
     if kind.is_frozen:
         words = (
             f"frozen: older than {policy.frozen_after_days} days and unchanged in the last {most} "
-            f"refreshes of each source; verified again every {policy.frozen_recheck_days:g} days"
+            f"refreshes of each source; verified again every {longest:g} days"
         )
+        at_omdb = policy.recheck_days(Source.OMDB, kind.age_band)
+        if kind.has_imdb_id and at_omdb != longest:
+            words += f" by TMDB, every {at_omdb:g} days by OMDb"
         return f"{words}; TMDB {named}" if kind.is_named else words
     band = "no release date" if kind.age_band == UNDATED_BAND else kind.age_band
     days = policy.days(Source.TMDB, kind.age_band)

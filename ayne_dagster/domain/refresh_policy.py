@@ -63,8 +63,8 @@ class RefreshPolicy:
         not_found_days: How long "we do not know it" is believed, per source. TMDB is asked again
             soon: the second sighting makes a film gone.
         unusable_days: How long until an unreadable answer is asked for again.
-        frozen_recheck_days: Even a frozen row is verified after so long; TMDB's terms ask for
-            less than 180 days.
+        frozen_recheck_days: Even a frozen row is verified after so long, or at OMDb after its plain
+            interval where that is longer; TMDB's terms ask for less than 180 days.
         frozen_after_days: Younger films never freeze.
         frozen_after_cycles: Refreshes in a row without a change before a film freezes.
         gone_after_days: Two "not found" at least so far apart make a film gone.
@@ -100,6 +100,14 @@ class RefreshPolicy:
         """How long an answer about a film of an age band stays fresh, spread aside."""
         days = self.interval_days[source][band]
         return min(days, self.box_office_days[band]) if source is Source.OMDB else days
+
+    def recheck_days(self, source: Source, band: str) -> float:
+        """How long a frozen film's answer is believed, spread aside.
+
+        OMDb has no terms that bind: freezing must not make it be asked more often than age does.
+        """
+        days = self.frozen_recheck_days
+        return max(days, self.days(source, band)) if source is Source.OMDB else days
 
     @property
     def state_rules(self) -> StateRules:
@@ -207,7 +215,8 @@ def decide(
     bands = age_bands(films["release_date"], now)
     factors = spread_factors(films["tmdb_id"], policy.spread)
     days = bands.map({band: policy.days(source, band) for band in AGE_BANDS}).astype(float)
-    days = days.where(~frozen, policy.frozen_recheck_days)
+    rechecks = {band: policy.recheck_days(source, band) for band in AGE_BANDS}
+    days = days.where(~frozen, bands.map(rechecks).astype(float))
     why = pd.Series(np.where(frozen, Why.RECHECK, Why.INTERVAL), index=films.index, dtype=object)
     due = _after(answered, days * factors)
     for kind, is_it, fixed_days in (

@@ -32,9 +32,9 @@ from ayne_dagster.domain.linear_part import BUDGET_PENALTY, OUTCOME_PENALTY
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "5"
+MODEL_CODE_VERSION = "6"
 """Raise it whenever the same training rows would give another model: stored ones are then not
-reused."""
+reused, and no champion of before is run by today's code."""
 
 CALIBRATION_YEARS = (1, 2)
 """The films of so many years before the origin calibrate the interval: of one year, predicted by
@@ -121,12 +121,16 @@ class RevenueModel:
         )
 
 
-def model_parameters(seed: int) -> dict[str, Any]:
-    """What decides the model besides the training rows, as JSON-able values.
+def recipe_of_today() -> dict[str, str]:
+    """What a stored model must agree with before this code may run it.
 
-    The version of scikit-learn is among them: trees stored by one version need not load in
-    another.
+    The version of scikit-learn is in it: trees stored by one version need not load in another.
     """
+    return {"model_code_version": MODEL_CODE_VERSION, "scikit_learn": version("scikit-learn")}
+
+
+def model_parameters(seed: int) -> dict[str, Any]:
+    """What decides the model besides the training rows, as JSON-able values."""
     trees = {
         f"{name}_{parameter}": value
         for name, parameters in TREE_PARAMETERS.items()
@@ -145,8 +149,7 @@ def model_parameters(seed: int) -> dict[str, Any]:
         "seed": seed,
         "interval_coverage": COVERAGE,
         "calibration_years": list(CALIBRATION_YEARS),
-        "model_code_version": MODEL_CODE_VERSION,
-        "scikit_learn": version("scikit-learn"),
+        **recipe_of_today(),
     }
 
 

@@ -90,7 +90,7 @@ class RefreshSettings(Section):
         gt=0,
         le=160,
         description="What is frozen, or was not named by the change feed, is verified after so "
-        "many days (TMDB: < 180).",
+        "many days (TMDB: < 180); at OMDb no sooner than by its age.",
     )
     limit_per_run: OptionalCount = Field(
         default=None,

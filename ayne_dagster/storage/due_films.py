@@ -70,7 +70,7 @@ spread AS (
     epoch_us(answered_at) // 1000000 AS answered_seconds,
     CASE WHEN is_gone OR outcome = '{not_found}' THEN $not_found_days
       WHEN outcome = '{unusable}' THEN $unusable_days END AS fixed_days,
-    CASE {bands} END AS band_days,
+    CASE {bands} END AS band_days, CASE {rechecks} END AS recheck_days,
     $spread_low + $spread_width
       * ((((tmdb_id % 4294967296)::UBIGINT * {multiplier}::UBIGINT) % 4294967296)::DOUBLE
          / 4294967296::DOUBLE) AS factor,
@@ -108,7 +108,7 @@ candidates AS (
 ),
 plainly AS (
   SELECT c.*, coalesce(f.is_frozen, false) AS is_frozen,
-    CASE WHEN f.is_frozen THEN $frozen_days ELSE band_days END AS plain_days,
+    CASE WHEN f.is_frozen THEN recheck_days ELSE band_days END AS plain_days,
     answered_seconds + floor(coalesce(fixed_days, plain_days * factor) * 86400::DOUBLE)::BIGINT
       AS plain_seconds
   FROM candidates AS c LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
@@ -116,7 +116,7 @@ plainly AS (
 timed AS (
   SELECT *,
     CASE WHEN is_kept_back THEN answered_seconds
-        + floor(greatest(plain_days, $frozen_days) * factor * 86400::DOUBLE)::BIGINT
+        + floor(greatest(plain_days, recheck_days) * factor * 86400::DOUBLE)::BIGINT
       ELSE plain_seconds END AS unnamed_seconds,
     coalesce(named_seconds <= unnamed_seconds, false) AS is_named,
     CASE WHEN is_named THEN greatest(named_seconds, least(plain_seconds, {gap_seconds}))
@@ -134,7 +134,7 @@ _WHY = f"""WHEN NOT is_answered THEN '{Why.NEVER_FETCHED}'
 # A film that is not due by the shorter of its intervals needs no look at its flags.
 IS_CANDIDATE = f"""is_asked AND (answered_at IS NULL
     OR answered_seconds + floor(coalesce(fixed_days,
-        CASE WHEN is_spared THEN $frozen_days ELSE least(band_days, $frozen_days) END * factor)
+        CASE WHEN is_spared THEN recheck_days ELSE least(band_days, recheck_days) END * factor)
       * 86400::DOUBLE) <= $seconds
     OR greatest({_GAP_SECONDS}, named_seconds) <= $seconds)"""
 IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
@@ -223,6 +223,7 @@ def timed_films(source: Source, policy: RefreshPolicy, candidate: str, why: str 
         not_found=FetchOutcome.NOT_FOUND.value,
         unusable=FetchOutcome.UNUSABLE.value,
         bands=_bands("band"),
+        rechecks=_bands("recheck"),
         multiplier=SPREAD_MULTIPLIER,
     )
     told = _WITH_FEED.replace("<gaps>", _bands("gap")) if has_feed else _WITHOUT_FEED
@@ -248,7 +249,6 @@ def due_parameters(
         "today": now.astimezone(UTC).date(),
         "not_found_days": float(policy.not_found_days[source]),
         "unusable_days": float(policy.unusable_days),
-        "frozen_days": float(policy.frozen_recheck_days),
         # In the order of operations of `spread_factors`: both come to the same last bit.
         "spread_low": float(1 - policy.spread),
         "spread_width": float(2 * policy.spread),
@@ -257,6 +257,7 @@ def due_parameters(
     }
     for number, band in enumerate(_BANDS):
         parameters[f"band_{number}_days"] = float(policy.days(source, band))
+        parameters[f"recheck_{number}_days"] = float(policy.recheck_days(source, band))
         parameters[f"gap_{number}_days"] = float(policy.gap_days[band])
     return parameters
 

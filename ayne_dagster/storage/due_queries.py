@@ -20,6 +20,7 @@ from ayne_dagster.domain.due_reasons import Decision, explain
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.refresh_states import believed_until
+from ayne_dagster.domain.release_years import UNDATED
 from ayne_dagster.storage.due_counts import (
     due_years_query,
     freshness_query,
@@ -103,6 +104,11 @@ class DueQueries(MovieQueries):
         }
         sql = f"SELECT count(*) AS films FROM ({films[source]})"
         return self._rows(sql, {"years": list(years)})[0]["films"]
+
+    def first_year_of_films(self) -> str | None:
+        """The earliest release year with the details of a film; None: there is none."""
+        sql = "SELECT min(release_year) AS year FROM {tmdb_details} WHERE release_year <> $undated"
+        return self._rows(sql, {"undated": UNDATED})[0]["year"]
 
     def change_feed(self) -> ChangeFeed | None:
         """The days of TMDB's change feed that are known without a gap; None: none was read."""

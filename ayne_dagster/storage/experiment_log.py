@@ -20,6 +20,7 @@ from ayne_dagster.domain.year_model import YearModel
 from ayne_dagster.storage.mlflow_store import MlflowStore
 from ayne_dagster.storage.model_files import (
     ModelNotFoundError,
+    OutdatedModelError,
     has_model_files,
     load_model_files,
     save_model_files,
@@ -34,10 +35,6 @@ _PARAMETERS_TAG = "parameters_hash"
 
 BACK_TEST_RUN = "back_test"
 """Name and kind of the runs that hold the scores of all years together."""
-
-
-class OutdatedModelError(ModelNotFoundError):
-    """A stored model was written by another version, so that this one cannot read it."""
 
 
 class ExperimentLog:
@@ -194,7 +191,8 @@ class ExperimentLog:
 
         Raises:
             ModelNotFoundError: The store has no such model, or its files are gone.
-            OutdatedModelError: Its files are not what this version of the platform reads.
+            OutdatedModelError: It is of another recipe, or its files are not what this version of
+                the platform reads.
             UntrustedModelError: It is made of other types than `TRUSTED_TYPES`.
         """
         # The usual place first: asking MLflow costs three seconds of import.

@@ -6,10 +6,10 @@ here: where the folder is kept (`experiment_log.py`).
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ayne_dagster.domain.forecast_parts import TREE_PARAMETERS
-from ayne_dagster.domain.revenue_model import RevenueModel
+from ayne_dagster.domain.revenue_model import RevenueModel, recipe_of_today
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -28,6 +28,7 @@ FIRST_TREES = "level"
 """The trees MLflow shows the model by; the others of `TREE_PARAMETERS` lie beside them."""
 
 DESCRIPTION_FILE = "revenue_model.json"
+_RECIPE = "recipe"
 
 
 class UntrustedModelError(RuntimeError):
@@ -36,6 +37,10 @@ class UntrustedModelError(RuntimeError):
 
 class ModelNotFoundError(LookupError):
     """The store has no such model, or its files are gone."""
+
+
+class OutdatedModelError(ModelNotFoundError):
+    """A stored model is of another version, so that this one cannot read or must not run it."""
 
 
 def has_model_files(folder: Path) -> bool:
@@ -69,7 +74,8 @@ def save_model_files(model: RevenueModel, folder: Path, model_id: str, run_id: s
     for name in TREE_PARAMETERS:
         if name != FIRST_TREES:
             skops.io.dump(trees[name], _trees_path(folder, name))
-    text = json.dumps(model.as_description(), indent=2, sort_keys=True)
+    description = {**model.as_description(), _RECIPE: recipe_of_today()}
+    text = json.dumps(description, indent=2, sort_keys=True)
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -78,14 +84,29 @@ def load_model_files(folder: Path) -> RevenueModel:
 
     Raises:
         ModelNotFoundError: The folder or one of its files is not there.
+        OutdatedModelError: It was made by another version of the code or of scikit-learn.
         UntrustedModelError: The trees are of other types than `TRUSTED_TYPES`.
     """
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
         raise ModelNotFoundError(f"the files of the model are gone: {folder}") from missing
+    _reject_other_recipes(description.get(_RECIPE) or {})
     trees = {name: load_trees(_trees_path(folder, name)) for name in TREE_PARAMETERS}
     return RevenueModel.from_description(trees, description)
+
+
+def _reject_other_recipes(stored: dict[str, Any]) -> None:
+    """Let no code run a model that was made for other code, whatever it would answer."""
+    others = [
+        f"{name} {stored.get(name, 'unknown')}, now {today}"
+        for name, today in recipe_of_today().items()
+        if stored.get(name) != today
+    ]
+    if others:
+        raise OutdatedModelError(
+            f"the model is of another recipe ({'; '.join(others)}); materialize trained_model"
+        )
 
 
 def load_trees(path: Path) -> "HistGradientBoostingRegressor":

@@ -200,10 +200,14 @@ class ModelRegistry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         # A `models:/` source is looked up by MLflow's global tracking URI (3.17), which is not
-        # ours where a file keeps the records; a server looks it up in its own.
-        source = logged.artifact_location if self.log.store.is_file else model_uri
+        # ours where a file keeps the records; a server looks it up in its own, by the model's id.
+        is_file = self.log.store.is_file
         made = self._client.create_model_version(
-            name, source, run_id=logged.source_run_id, tags={**logged.tags, _URI_TAG: model_uri}
+            name,
+            logged.artifact_location if is_file else model_uri,
+            run_id=logged.source_run_id,
+            tags={**logged.tags, _URI_TAG: model_uri},
+            model_id=None if is_file else logged.model_id,
         )
         self._client.set_logged_model_tags(
             logged.model_id,
@@ -238,13 +242,15 @@ def _every(search: Any, condition: str) -> list[Any]:
 
 
 def _as_version(year: int, found: Any, aliases: Mapping[str, Any]) -> RegisteredVersion:
+    # A store in a file gives numbers, a server texts (3.17): of versions and of aliases alike.
+    number = int(found.version)
     return RegisteredVersion(
         year,
-        int(found.version),
+        number,
         found.tags[_URI_TAG],
         found.run_id,
         datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        tuple(sorted(name for name, number in aliases.items() if int(number) == found.version)),
+        tuple(sorted(name for name, named in aliases.items() if int(named) == number)),
         found.tags.get(_DECISION_TAG),
         found.tags.get(_REASON_TAG),
     )

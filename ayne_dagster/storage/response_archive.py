@@ -1,7 +1,8 @@
 """Raw answers on disk: the journal a killed run is resumed from, and the archive it becomes.
 
 Lives here: files of answers, how they are kept, settled and read. Not here: what an answer means
-(`domain/refreshing.py`) and who asked for it (`sources`).
+(`domain/refreshing.py`), who asked for it (`sources`) and which run is alive
+(`journal_sessions.py`).
 
 Every answer is kept before anything else is done with it, in zstd Parquet files under
 `<folder>/service=<service>/day=<UTC day>/`. A file appears by atomic rename, so nobody ever meets
@@ -25,13 +26,15 @@ from typing import TypeVar
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
+from filelock import Timeout
+
+from ayne_dagster.storage.journal_sessions import OPEN, dead_session, session_lock, session_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_OPEN, _KEPT, _DAMAGED = "open-", "kept-", "damaged-"
+_KEPT, _DAMAGED = "kept-", "damaged-"
 _SCHEMA = pa.schema(
     [
         ("request_key", pa.string()),
@@ -44,6 +47,8 @@ _SCHEMA = pa.schema(
     ]
 )
 _READ_AT_ONCE = 250
+_START_SECONDS = 5.0
+"""Housekeeping of another process may hold a session's new lock for an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +92,22 @@ class ResponseArchive:
         """Keep answers of one run; while it lives nobody takes over its open files."""
         name = f"{os.getpid()}{secrets.token_hex(3)}"
         with ExitStack() as stack:
-            stack.enter_context(_session_lock(self._service(service), name))
+            stack.enter_context(
+                session_lock(self._service(service), name, wait_seconds=_START_SECONDS)
+            )
             yield JournalSession(self, service, name)
 
     @contextmanager
     def orphans(self, service: str) -> Iterator[list[Path]]:
         """Open files whose run died, oldest first, held so that nobody else takes them over."""
         by_session: dict[str, list[Path]] = defaultdict(list)
-        for path in self._service(service).glob(f"day=*/{_OPEN}*.parquet"):
-            by_session[path.name.split("-")[1]].append(path)
+        for path in self._service(service).glob(f"day=*/{OPEN}*.parquet"):
+            by_session[session_of(path)].append(path)
         with ExitStack() as stack:
             files: list[Path] = []
             for session in by_session:
                 with suppress(Timeout):
-                    stack.enter_context(_session_lock(self._service(service), session))
+                    stack.enter_context(session_lock(self._service(service), session))
                     files += by_session[session]
             alive = (path for path in files if path.exists())
             yield sorted(alive, key=lambda path: (path.parent.name, path.name.split("-")[2:]))
@@ -165,7 +172,7 @@ class ResponseArchive:
             if _read_whole(path) is not None:
                 by_day[path.parent].append(path)
         for day, parts in by_day.items():
-            target = day / parts[0].name.replace(_OPEN, _KEPT, 1)
+            target = day / parts[0].name.replace(OPEN, _KEPT, 1)
             with _appearing(target) as partial, _writer(partial) as into:
                 for path in parts:
                     with pq.ParquetFile(path) as part:
@@ -179,19 +186,20 @@ class ResponseArchive:
 
         Answers that do not stand in the warehouse yet stay, however old.
         """
-        oldest = (now.astimezone(UTC) - timedelta(days=self.keep_days)).date().isoformat()
+        last = now.astimezone(UTC).date() - timedelta(days=self.keep_days)
+        # A batch that crosses midnight is still on its way into yesterday's folder.
+        oldest, oldest_folder = last.isoformat(), (last - timedelta(days=1)).isoformat()
         gone = 0
         for lock in self.folder.glob("service=*/.*.lock"):
-            _forget_dead_session(lock)
-        for day in self.folder.glob("service=*/day=*"):
-            if day.name.removeprefix("day=") >= oldest:
-                continue
-            for pattern in (f"{_KEPT}*.parquet", f"{_DAMAGED}*.parquet", ".*.partial"):
-                for path in day.glob(pattern):
-                    path.unlink(missing_ok=True)
-                    gone += 1
-            with suppress(OSError):
-                day.rmdir()  # stays while somebody's open files lie in it
+            with dead_session(lock.parent, lock.name[1:].removesuffix(".lock")):
+                pass
+        for folder in self.folder.glob("service=*/day=*"):
+            day = folder.name.removeprefix("day=")
+            if day < oldest:
+                gone += _forget_day(folder)
+            if day < oldest_folder:
+                with suppress(OSError):
+                    folder.rmdir()  # stays while somebody's open files lie in it
         return gone
 
     def _service(self, service: str) -> Path:
@@ -224,32 +232,12 @@ class JournalSession:
             folder.mkdir(parents=True, exist_ok=True)
             first = min(answer.answered_at for answer in kept).astimezone(UTC)
             number = next(self._numbers)
-            target = folder / f"{_OPEN}{self.name}-{first:%H%M%S%f}-{number:06d}.parquet"
+            target = folder / f"{OPEN}{self.name}-{first:%H%M%S%f}-{number:06d}.parquet"
             columns = {name: [getattr(a, name) for a in kept] for name in _SCHEMA.names}
             with _appearing(target) as partial:
                 pq.write_table(pa.table(columns, schema=_SCHEMA), partial, compression="zstd")
             files.append(target)
         return files
-
-
-@contextmanager
-def _session_lock(folder: Path, session: str) -> Iterator[None]:
-    """The sign that a session lives; the system takes it back from a process that dies.
-
-    Raises:
-        Timeout: The session lives.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".{session}.lock"
-    lock = FileLock(path)
-    lock.acquire(blocking=False)
-    try:
-        yield
-    finally:
-        # Before the release, or it could be the next holder's; Windows keeps files in use.
-        with suppress(OSError):
-            path.unlink()
-        lock.release()
 
 
 @contextmanager
@@ -270,7 +258,7 @@ def _writer(path: Path) -> pq.ParquetWriter:
 
 
 def _files_of(day: Path) -> list[Path]:
-    names = (_OPEN, _KEPT)
+    names = (OPEN, _KEPT)
     return sorted(path for path in day.glob("*.parquet") if path.name.startswith(names))
 
 
@@ -303,9 +291,19 @@ def _unless_damaged(path: Path, read: Callable[[Path], T]) -> T | None:
         return None
 
 
-def _forget_dead_session(lock: Path) -> None:
-    with suppress(Timeout), _session_lock(lock.parent, lock.name[1:].removesuffix(".lock")):
-        pass
+def _forget_day(day: Path) -> int:
+    """Remove a day's settled answers, and what died half-written; files that went."""
+    settled = [path for start in (_KEPT, _DAMAGED) for path in day.glob(f"{start}*.parquet")]
+    for path in settled:
+        path.unlink(missing_ok=True)
+    gone = len(settled)
+    for start in (OPEN, _KEPT):
+        for path in day.glob(f".{start}*.partial"):
+            with dead_session(day.parent, session_of(path)) as is_dead:
+                if is_dead:
+                    path.unlink(missing_ok=True)
+                    gone += 1
+    return gone
 
 
 def _answers(batch: pa.RecordBatch) -> Iterator[ArchivedAnswer]:

@@ -195,7 +195,7 @@ def test_the_quick_update_reads_two_lists_and_fetches_their_new_films(filled: Fi
 
 
 @pytest.mark.slow
-def test_the_weekly_enrichment_fetches_everything_due_and_trains_this_year(filled: Filled) -> None:
+def test_the_weekly_enrichment_fetches_everything_due_and_trains(filled: Filled) -> None:
     with filled.daemon(
         AUTOMATION__REFRESH_DUE_SECONDS="36000", AUTOMATION__WEEKLY_CRON="* * * * *"
     ) as daemon:
@@ -207,7 +207,7 @@ def test_the_weekly_enrichment_fetches_everything_due_and_trains_this_year(fille
         daemon.wait_for("no week", lambda: all(_if_finished(daemon, one) for one in earlier))
         now = filled.world.sandbox.advance(timedelta(days=6))
         due = {source: filled.due(source) for source in Source}
-        years, this_year = {*due[Source.TMDB], *due[Source.OMDB]}, str(now.year)
+        years = {*due[Source.TMDB], *due[Source.OMDB]}
         assert years
 
         def fetched() -> bool:
@@ -220,17 +220,16 @@ def test_the_weekly_enrichment_fetches_everything_due_and_trains_this_year(fille
         runs = [run for run in later if run.tags[SCHEDULED_AT] == first]
         keys = release_year_partitions().get_partition_keys()
         expected = [(block[0], block[-1]) for block in contiguous_blocks(sorted(years), keys)]
-        if this_year not in years:
-            expected.append((this_year, this_year))
-        assert sorted(_span(run) for run in runs) == sorted(expected)
+        modelled = (str(FIRST_YEAR), str(now.year + 1))
+        assert sorted(_span(run) for run in runs) == sorted([*expected, modelled])
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-        [training] = [run for run in runs if _span(run)[0] <= this_year <= _span(run)[1]]
+        [training] = [run for run in runs if "trained_model" in _assets(run)]
+        assert _span(training) == modelled
         made = daemon.materialized(training.run_id)
-        assert {"tmdb_details", "frozen_flags", "features", "trained_model", "forecasts"} <= made
+        assert {"features", "trained_model", "forecasts", "collection_stats"} <= made
         for run in runs:
             if run is not training:
-                assert "features" in _assets(run)
-                assert "trained_model" not in _assets(run)
+                assert {*REFRESHING, "features"} <= _assets(run)
         assert filled.answers_per_film(now) == 1
 
 

@@ -10,6 +10,8 @@ from ayne_dagster_tests.automation.ticking import Ticking, ranges
 from ayne_dagster_tests.storage.film_rows import detailed, discovered, row_of
 
 RECENT = ("2023", "undated")
+WITH_FEATURES = ("1999", "2025")
+"""From the first year with films to the last that has a model: the next."""
 REFRESHING = {"tmdb_details", "omdb_ratings", "frozen_flags"}
 
 
@@ -62,26 +64,26 @@ def test_the_quick_update_adds_only_years_of_listed_films_that_were_never_fetche
     assert reason == "new films of the lists: 1 film at TMDB"
 
 
-def test_the_weekly_enrichment_serves_every_due_year_and_trains_this_year_whatever_is_due(
+def test_the_weekly_enrichment_serves_every_due_year_and_trains_whatever_is_due(
     stocked: Ticking,
 ) -> None:
+    modelling = {"features", "trained_model", "back_test", "forecasts", "final_sets"}
     requests = by_range(stocked.schedule("weekly_enrichment"))
-    assert list(requests) == [("2024", "2024")]
-    assert assets(requests["2024", "2024"]) is None
-    stocked.put(DISCOVERED_MOVIES, *(discovered(n, y) for n, y in ((11, "1999"), (12, "2023"))))
+    assert list(requests) == [WITH_FEATURES]
+    assert assets(requests[WITH_FEATURES]) == {*modelling, "collection_stats"}
+    stocked.put(
+        DISCOVERED_MOVIES,
+        *(discovered(n, y) for n, y in ((11, "1999"), (12, "2023"), (13, "2024"))),
+    )
     requests = by_range(stocked.schedule("weekly_enrichment"))
-    assert list(requests) == [("1999", "1999"), ("2023", "2023"), ("2024", "2024")]
+    assert list(requests) == [("1999", "1999"), ("2023", "2024"), WITH_FEATURES]
     assert assets(requests["1999", "1999"]) == {*REFRESHING, "discovered_movies", "features"}
-    # This year's neighbours share its run: it is the one that trains, and the last of them.
-    stocked.put(DISCOVERED_MOVIES, discovered(13, "2024"))
-    requests = by_range(stocked.schedule("weekly_enrichment"))
-    assert list(requests) == [("1999", "1999"), ("2023", "2024")]
-    assert assets(requests["2023", "2024"]) is None
-    assert requests["2023", "2024"].tags["dagster/priority"] == "-1"
+    assert requests[WITH_FEATURES].tags["dagster/priority"] == "-1"
 
 
-def test_the_training_is_this_year_alone(stocked: Ticking) -> None:
-    assert ranges(stocked.schedule("train_model")) == [("2024", "2024")]
+def test_training_makes_the_features_of_all_years_anew(stocked: Ticking) -> None:
+    """Films of past years got their outcomes on other days: they were never labelled."""
+    assert ranges(stocked.schedule("train_model")) == [WITH_FEATURES]
     run_id = stocked.run("weekly_enrichment", ("2020", "2026"))
     assert stocked.schedule("train_model") == (
         f"under way: weekly_enrichment over 2020-2026 ({run_id[:8]})"
@@ -136,12 +138,12 @@ def test_a_held_warehouse_costs_no_day_and_no_week(stocked: Ticking) -> None:
     stocked.put(MOVIE_LISTS, row_of(MOVIE_LISTS, list_name="popular", tmdb_id=11))
     stocked.overrides = {"database": {"wait_seconds": 0.1}}
     years = {"quick_update": RECENT, "daily_update": RECENT}
-    years |= dict.fromkeys(("weekly_enrichment", "train_model"), ("2024", "2024"))
+    # Which years have films cannot be read.
+    years |= dict.fromkeys(("weekly_enrichment", "train_model"), ("2023", "2025"))
     with stocked.held():
         for name, expected in years.items():
             requests = by_range(stocked.schedule(name))
             assert list(requests) == [expected]
-            assert assets(requests[expected]) is None
             reason = requests[expected].tags["ayne/reason"]
             assert "; what is due could not be read: " in reason
             assert "was held for more than 0.1 s by " in reason
@@ -168,7 +170,7 @@ def test_no_key_no_quota_and_an_empty_warehouse_are_said(ticking: Ticking) -> No
         assert isinstance(reason, str)
         assert reason.startswith("TMDB__API_KEY is not set")
     # Training sends no request.
-    assert ranges(ticking.schedule("train_model")) == [("2024", "2024")]
+    assert ranges(ticking.schedule("train_model")) == [(detailed(1)["release_year"], "2025")]
 
 
 def test_schedules_and_sensors_rest_until_they_are_switched_on(

@@ -77,6 +77,18 @@ def test_two_are_compared_on_the_same_films_with_an_interval(invoke: Invoke, mod
     assert f"films of {YEAR} with an outcome" in shown.output
 
 
+def test_a_model_is_not_compared_with_itself(invoke: Invoke, modelled: Path):
+    """It was not worse than itself, with a difference of +0.000 between +0.000 and +0.000."""
+    shown = invoke("model", "compare", *OF_YEAR)
+    assert shown.exit_code == 0
+    assert f"Both are version {GOOD} of {YEAR}, which is candidate and champion: " in shown.output
+    assert "RMSLE" not in shown.output
+    assert f"version {BAD} of {YEAR}: " in invoke("model", "compare", "1", "1", *OF_YEAR).output
+    report = document(invoke, "compare", *OF_YEAR)
+    assert report["comparison"] is None
+    assert report["first"] == report["second"]
+
+
 def test_a_worse_one_is_refused_with_the_numbers(modelled: Path):
     with pytest.raises(PromotionRefused, match=r"worse than the champion: RMSLE .* `--force`"):
         CliRunner().invoke(ayne, ["model", "promote", str(BAD), *OF_YEAR], catch_exceptions=False)
@@ -202,12 +214,28 @@ def test_models_that_share_no_film_are_not_compared(
     with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
         connection.execute("UPDATE features SET is_labelled = false")
     with pytest.raises(NothingToCompare, match="share no film that neither was fitted on"):
-        CliRunner().invoke(ayne, ["model", "compare", *OF_YEAR], catch_exceptions=False)
+        CliRunner().invoke(ayne, ["model", "compare", "1", *OF_YEAR], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_a_year_with_too_few_films_before_it_is_said_and_exits_with_1(
+    invoke: Invoke, modelled: Path
+):
+    result = invoke("model", "train", "--years", "1990")
+    assert result.exit_code == 1
+    said = str(result.exception)
+    assert "no model was trained: there are too few films with an outcome before 1990" in said
+    assert "`ayne collect --start-year 1980`" in said
 
 
 @pytest.mark.slow
 def test_train_makes_features_model_and_forecasts_of_a_year(invoke: Invoke, modelled: Path):
-    """The command that every message names must do what it says."""
+    """The command that every message names must do what it says.
+
+    After `ayne collect` there are no features: it made those of the year, and trained nothing.
+    """
+    with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
+        connection.execute("DROP TABLE features")
     report = document(invoke, "train", "--years", str(YEAR))
     (row,) = report["models"]
     assert row["release_year"] == str(YEAR)

@@ -61,3 +61,18 @@ def test_forecasts_name_the_champion_of_their_year(first_run: Populated):
     )
     assert strangers == 0
     assert world.value("SELECT count(*) FROM forecasts WHERE release_year > ?", str(THIS_YEAR))
+
+
+def test_a_year_without_a_model_is_forecast_by_the_nearest_earlier_champion(world: World):
+    """Films of a coming year stood without a forecast until its first of January."""
+    last, before = str(LAST_YEAR), str(LAST_YEAR - 1)
+    world.execute("DELETE FROM trained_model WHERE release_year = ?", last)
+    world.execute("DELETE FROM forecasts WHERE release_year = ?", last)
+    run = world.run("model", (last, last), assets=["forecasts"])
+    assert run.success, run.failure_words()
+    named = world.rows(
+        "SELECT DISTINCT f.model_uri = m.champion_uri FROM forecasts f, trained_model m "
+        "WHERE f.release_year = ? AND m.release_year = ?", last, before
+    )  # fmt: skip
+    assert named == [(True,)]
+    assert run.figures("forecasts")["years without a model"] == 0

@@ -36,7 +36,7 @@ EVERYTHING = RunOptions(
     refresh_limit=7,
     budget_share=0.25,
     force=True,
-    models=ModelYears.this_year,
+    models=ModelYears.recent,
 )
 
 
@@ -56,7 +56,7 @@ def test_what_is_not_said_is_left_to_the_job():
     assert (quick.walk, quick.only_new, quick.only_listed) == (Walk.none, True, True)
     assert RunOptions().of_job("daily_update").walk is Walk.recent
     weekly = RunOptions().of_job("weekly_enrichment")
-    assert (weekly.walk, weekly.models) == (Walk.due, ModelYears.this_year)
+    assert (weekly.walk, weekly.models) == (Walk.due, ModelYears.recent)
     for job in ("collect", "whole_graph", "refresh", "__ASSET_JOB"):
         plain = RunOptions().of_job(job)
         assert plain.categories == list(Category), job

@@ -1,5 +1,6 @@
 """The jobs for real: what each does where nothing is said, and what an option changes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -207,23 +208,24 @@ def test_what_the_change_feed_keeps_back_is_counted(world: World):
 
 
 @pytest.mark.slow
-def test_weekly_enrichment_gives_this_year_a_model_and_keeps_those_of_the_others(world: World):
-    before = world.rows("SELECT * FROM trained_model WHERE release_year <> ? ORDER BY 1",
-                        str(THIS_YEAR))  # fmt: skip
-    assert before
-    world.execute("DELETE FROM trained_model WHERE release_year = ?", str(THIS_YEAR))
+def test_weekly_enrichment_gives_recent_years_models_and_keeps_those_of_the_others(world: World):
+    """Two years on, only the world's last year is a recent one."""
+    last, later = str(THIS_YEAR + 1), datetime(THIS_YEAR + 2, 6, 1, tzinfo=UTC)
+    modelling = ["trained_model", "back_test", "forecasts"]
+    world.execute("DELETE FROM trained_model WHERE release_year = ?", last)
     world.execute("UPDATE trained_model SET data_fingerprint = 'of other films'")
-    changed = "SELECT * FROM trained_model WHERE release_year <> ? ORDER BY 1"
-    before = world.rows(changed, str(THIS_YEAR))
-    run = world.run("weekly_enrichment")
+    others = "SELECT * FROM trained_model WHERE release_year <> ? ORDER BY 1"
+    before = world.rows(others, last)
+    assert before
+    run = world.run("weekly_enrichment", assets=modelling, at=later)
     assert run.success, run.failure_words()
-    assert world.rows(changed, str(THIS_YEAR)) == before
-    assert world.value("SELECT count(*) FROM trained_model WHERE release_year = ?",
-                       str(THIS_YEAR)) == 1  # fmt: skip
+    assert world.rows(others, last) == before
+    models = "SELECT model_uri IS NOT NULL FROM trained_model WHERE release_year = ?"
+    assert world.rows(models, last) == [(True,)]
     assert "forecasts" in run.materialized
     everything = RunOptions(models=ModelYears.all)
-    assert world.run("weekly_enrichment", options=everything).success
-    assert world.rows(changed, str(THIS_YEAR)) != before
+    assert world.run("weekly_enrichment", options=everything, assets=modelling, at=later).success
+    assert world.rows(others, last) != before
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ Each of these runs once stopped at the first such model, or left its year withou
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from ayne_dagster_tests.defs.world import THIS_YEAR, World
 
 MODELLED = ["trained_model", "back_test", "forecasts"]
 THIS, BEFORE, NEXT = str(THIS_YEAR), str(THIS_YEAR - 1), str(THIS_YEAR + 1)
-THIS_YEAR_ONLY = RunOptions(models=ModelYears.this_year)
+RECENT_ONLY = RunOptions(models=ModelYears.recent)
+LATER = datetime(THIS_YEAR + 4, 6, 1, tzinfo=UTC)
+"""None of the years of the world is recent then."""
 
 
 def folder_of(world: World, year: str) -> Path:
@@ -40,7 +43,7 @@ def model_of(world: World, year: str) -> tuple:
 
 
 @pytest.mark.slow
-def test_a_model_of_another_version_is_trained_even_where_only_this_year_is_asked_for(
+def test_a_model_of_another_version_is_trained_even_where_only_recent_ones_are_asked_for(
     world: World,
 ):
     today, outdated, *_ = model_of(world, BEFORE)
@@ -50,7 +53,7 @@ def test_a_model_of_another_version_is_trained_even_where_only_this_year_is_aske
         "WHERE release_year = ?", BEFORE
     )  # fmt: skip
     untouched = model_of(world, NEXT)
-    run = world.run("weekly_enrichment", options=THIS_YEAR_ONLY, assets=MODELLED)
+    run = world.run("weekly_enrichment", options=RECENT_ONLY, assets=MODELLED, at=LATER)
     assert run.success, run.failure_words()
     parameters, model, champion, _ = model_of(world, BEFORE)
     assert (parameters, model) == (today, champion)
@@ -61,7 +64,7 @@ def test_a_model_of_another_version_is_trained_even_where_only_this_year_is_aske
 
 
 @pytest.mark.slow
-def test_a_model_whose_files_are_gone_is_trained_even_where_only_this_year_is_asked_for(
+def test_a_model_whose_files_are_gone_is_trained_even_where_only_recent_ones_are_asked_for(
     world: World,
 ):
     _, gone, *_ = model_of(world, BEFORE)
@@ -73,7 +76,7 @@ def test_a_model_whose_files_are_gone_is_trained_even_where_only_this_year_is_as
             "UPDATE logged_models SET artifact_location = ? WHERE model_id = ?",
             [folder.as_uri(), gone.removeprefix("models:/")],
         )
-    run = world.run("weekly_enrichment", options=THIS_YEAR_ONLY, assets=MODELLED)
+    run = world.run("weekly_enrichment", options=RECENT_ONLY, assets=MODELLED, at=LATER)
     assert run.success, run.failure_words()
     assert model_of(world, BEFORE)[1] != gone
 

@@ -78,7 +78,7 @@ CASES: list[tuple[dict[str, Any], Source, str]] = [
     ),
     (
         released(900, is_frozen=True, **answered(50)), OMDB,
-        f"not due until 2026-09-07 12:00 UTC: frozen, verified again after 160 days; {ASKED_50}",
+        f"not due until 2026-09-27 12:00 UTC: frozen, verified again after 180 days; {ASKED_50}",
     ),
     (
         released(900, **answered(50, "unusable")), TMDB,

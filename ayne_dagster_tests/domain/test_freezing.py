@@ -124,7 +124,7 @@ def test_no_films_have_no_flags():
             released(2000, **cycles(3, 3), **answered(1)),
             (
                 "frozen: older than 365 days and unchanged in the last 3 refreshes of each "
-                "source; verified again every 160 days"
+                "source; verified again every 160 days by TMDB, every 180 days by OMDb"
             ),
         ),
         (
@@ -200,7 +200,8 @@ AFTER_GAP = "days after its last answer (its change feed names it)"
             released(2000, **cycles(3, 3), **answered(1), **NAMED),
             (
                 "frozen: older than 365 days and unchanged in the last 3 refreshes of each "
-                f"source; verified again every 160 days; TMDB 11 {AFTER_GAP}"
+                "source; verified again every 160 days by TMDB, every 180 days by OMDb; "
+                f"TMDB 11 {AFTER_GAP}"
             ),
         ),
         (

@@ -110,10 +110,19 @@ def test_mistake_2_a_film_whose_imdb_id_was_answered_is_not_asked_for_again():
     assert due_films(planned(film), OMDB, NOW, RefreshPolicy()).empty
 
 
-@pytest.mark.parametrize("source", Source)
-def test_a_frozen_film_is_verified_after_150_days_at_either_source(source: Source):
+def test_a_frozen_film_is_verified_by_tmdb_after_160_days():
     """TMDB's terms: nothing may be kept for longer than six months without asking again."""
-    assert due(released(900, is_frozen=True, **answered(0)), source) == NOW + timedelta(days=160)
+    assert due(released(900, is_frozen=True, **answered(0)), TMDB) == NOW + timedelta(days=160)
+
+
+@pytest.mark.parametrize("age", [900, 200, 30, -5])
+@pytest.mark.parametrize("recheck_days", [160.0, 20.0])
+def test_freezing_never_makes_omdb_ask_a_film_more_often(age: int, recheck_days: float):
+    """Frozen was verified after 160 days at both sources; old films are asked every 180 at OMDb."""
+    policy = RefreshPolicy(spread=0.0, frozen_recheck_days=recheck_days)
+    thawed = due(released(age, **answered(0)), OMDB, policy)
+    frozen = due(released(age, is_frozen=True, **answered(0)), OMDB, policy)
+    assert frozen == max(thawed, NOW + timedelta(days=recheck_days))
 
 
 def test_even_the_widest_spread_verifies_a_frozen_film_within_the_terms():

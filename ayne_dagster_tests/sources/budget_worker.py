@@ -20,6 +20,7 @@ async def work(orders: dict[str, Any]) -> None:
     ahead = timedelta(days=orders["days_ahead"])
     limits = {"tmdb": ServiceLimits(orders["pace"], orders["quota"], "k", orders["places"])}
     budget = make_budget(orders["where"], limits, lambda: datetime.now(UTC) + ahead)
+    await asyncio.sleep(max(0.0, orders["begins_at"] - time.time()))
     for _ in range(orders["wanted"]):
         try:
             async with budget.turn("tmdb"):

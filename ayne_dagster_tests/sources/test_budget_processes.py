@@ -15,7 +15,14 @@ from ayne_dagster.sources.request_budget import BudgetStatus, ServiceLimits
 from ayne_dagster_tests.sources.budgets import make_budget
 
 ROOT = Path(__file__).parents[2]
-DEFAULTS = {"pace": None, "quota": None, "places": None, "seconds": 0.0, "days_ahead": 0}
+DEFAULTS = {
+    "pace": None,
+    "quota": None,
+    "places": None,
+    "seconds": 0.0,
+    "days_ahead": 0,
+    "begins_at": 0.0,
+}
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -112,14 +119,15 @@ def test_pace_and_quota_hold_together_over_processes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_processes_share_the_pace_evenly_and_no_second_has_too_many(where: str) -> None:
     """A process with many waiting requests got nearly all, and one that woke late sent bursts."""
-    lines = finish([start(where, 60, pace=40) for _ in range(4)])
+    lines = finish([start(where, 60, pace=40, begins_at=time.time() + 4) for _ in range(4)])
     sent = send_times(lines)
     for first, last in zip(sent, sent[40:], strict=False):
         # Told after it was granted: the machine may hold back a line for a moment.
         assert last - first >= 1.0 - EARLY_SECONDS - 0.05
-    ends = [float(one[-1]) for one in lines]
-    first_end = min(ends)
-    done = [sum(float(line) <= first_end for line in one) for one in lines]
+    # While all of them ask: a busy machine lets one begin seconds after another.
+    together, first_end = max(float(one[0]) for one in lines), min(float(one[-1]) for one in lines)
+    done = [sum(together <= float(line) <= first_end for line in one) for one in lines]
+    assert max(done) > 15, "they hardly met"
     assert min(done) >= 0.7 * max(done)
 
 

@@ -189,6 +189,26 @@ def test_a_model_that_another_version_stored_says_so(log: ExperimentLog, trained
         log.load_model(address)
 
 
+@pytest.mark.parametrize(
+    ("entry", "value"), [("model_code_version", "4"), ("scikit_learn", "0.1"), (None, None)]
+)
+def test_a_model_of_another_recipe_is_not_run_by_todays_code(
+    log: ExperimentLog, another: str, entry: str | None, value: str | None
+):
+    """An old champion was: with an input more than it knew the whole run stopped."""
+    folder = log.artifact_dir / "models" / another.removeprefix("models:/") / "artifacts"
+    text = (folder / DESCRIPTION_FILE).read_text()
+    description = json.loads(text)
+    description["recipe"] = {**description["recipe"], entry: value} if entry else None
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description))
+    try:
+        with pytest.raises(OutdatedModelError, match=entry or "model_code_version unknown"):
+            log.load_model(another)
+    finally:
+        (folder / DESCRIPTION_FILE).write_text(text)
+    assert log.load_model(another)
+
+
 def test_a_failure_while_storing_leaves_a_failed_run_and_no_model_to_find(
     log: ExperimentLog, trained: YearModel, monkeypatch: pytest.MonkeyPatch
 ):

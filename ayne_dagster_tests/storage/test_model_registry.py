@@ -1,10 +1,14 @@
 """Every year has its own registered model; who is champion, and why, survives in MLflow."""
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -116,6 +120,78 @@ def test_a_promoted_version_is_champion_and_a_refused_one_is_not(
     assert forced is not None
     assert (forced.version, forced.decision, forced.reason) == (2, FORCED, "because")
     assert not registry.version(YEAR, 1).is_champion
+
+
+def test_a_server_that_writes_numbers_as_text_has_a_champion_too(
+    registry: ModelRegistry, models: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """What a server answers is a protocol message: there a version's number is a text."""
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.entities import PagedList
+
+    client = registry.log.store.client
+    search = client.search_model_versions
+
+    def as_a_server_answers(**asked: Any) -> PagedList:
+        page = search(**asked)
+        sent = [ModelVersion.from_proto(one.to_proto()) for one in page]
+        assert all(isinstance(one.version, str) for one in sent)
+        return PagedList(sent, page.token)
+
+    monkeypatch.setattr(client, "search_model_versions", as_a_server_answers)
+    registry.record(registry.register(YEAR, models[0]), decision=PROMOTED, reason="x", now=NOW)
+    registry.register(YEAR, models[1])
+    champion, candidate = registry.champion(YEAR), registry.candidate(YEAR)
+    assert champion is not None
+    assert candidate is not None
+    assert (champion.version, candidate.version) == (1, 2)
+
+
+def wait_for(port: int) -> None:
+    """Until something listens there."""
+    until = time.monotonic() + 120
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < until, "the server never listened"
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.mark.slow
+def test_a_server_registers_models_and_names_its_champion(
+    registry: ModelRegistry, models: list[str], tmp_path: Path
+):
+    """It refused every model for want of an id that a file does not ask for."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address, store = f"http://127.0.0.1:{port}", registry.log.store.tracking_uri
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", port]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (
+        (tmp_path / "server.log").open("wb") as said,
+        subprocess.Popen(
+            [*command, "--backend-store-uri", store],
+            stdout=said,
+            stderr=said,
+            cwd=tmp_path,
+            env=environment,
+        ) as server,
+    ):
+        try:
+            wait_for(int(port))
+            asked = ModelRegistry(ExperimentLog(address, tmp_path / "artifacts", "tests"))
+            first = asked.register(YEAR, models[0])
+            asked.record(first, decision=PROMOTED, reason="the first", now=NOW)
+            asked.register(YEAR, models[1])
+            champion = asked.champion(YEAR)
+            assert champion is not None
+            assert (champion.model_uri, champion.reason) == (models[0], "the first")
+        finally:
+            server.terminate()
 
 
 def test_versions_are_found_by_number_alias_and_address(registry: ModelRegistry, models: list[str]):

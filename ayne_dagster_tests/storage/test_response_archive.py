@@ -176,6 +176,50 @@ def test_an_archive_that_is_switched_off_lets_go_of_what_it_held(tmp_path: Path)
     assert ResponseArchive(tmp_path, keep_days=0).forget_old(NOON + timedelta(days=1)) == 1
 
 
+def test_housekeeping_takes_no_half_written_file_from_a_living_run(tmp_path: Path):
+    """At midnight another run ended and took the file that was just being written: a batch of
+    answers, which were then asked for again."""
+    archive = ResponseArchive(tmp_path, keep_days=0)
+    with archive.session("tmdb") as session:
+        (kept,) = session.keep(answers(1, 2))
+        half_written = [
+            kept.with_name(f".{begun}-{session.name}-1-2.parquet.7.partial")
+            for begun in ("open", "kept")
+        ]
+        for path in half_written:
+            path.touch()
+        archive.settle([kept])
+        assert archive.forget_old(NOON + timedelta(days=1)) == 0
+        assert all(path.exists() for path in half_written)
+    assert archive.forget_old(NOON + timedelta(days=1)) == len(half_written)
+    assert not any(path.exists() for path in half_written)
+
+
+def test_yesterdays_folder_stays_for_a_batch_that_crosses_midnight(tmp_path: Path):
+    archive = ResponseArchive(tmp_path, keep_days=0)
+    with archive.session("tmdb") as session:
+        (kept,) = session.keep(answers(1, 2))
+        archive.settle([kept])
+    archive.forget_old(NOON + timedelta(days=1))
+    assert kept.parent.exists()
+    archive.forget_old(NOON + timedelta(days=2))
+    assert not kept.parent.exists()
+
+
+def test_housekeeping_leaves_a_dead_run_to_who_takes_over(archive: ResponseArchive):
+    """For the instant it held a dead run's lock, that run looked alive to whoever looked for it."""
+    with archive.session("tmdb") as session:
+        (kept,) = session.keep(answers(1, 2))
+    of_the_dead, of_nobody = (
+        kept.parent.parent / f".{name}.lock" for name in (session.name, "settled")
+    )
+    for lock in (of_the_dead, of_nobody):
+        lock.touch()
+    archive.forget_old(NOON)
+    assert of_the_dead.exists()
+    assert not of_nobody.exists()
+
+
 def test_people_read_it_with_duckdb(archive: ResponseArchive):
     with archive.session("omdb") as session:
         archive.settle(session.keep(answers(1, 4)))

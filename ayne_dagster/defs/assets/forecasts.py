@@ -8,7 +8,7 @@ import pandas as pd
 from ayne_dagster.charts.forecasts import plot_forecasts
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
-from ayne_dagster.defs.partitions import year_and_all_before
+from ayne_dagster.defs.partitions import dated_keys, year_and_all_before
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts, year_groups
 from ayne_dagster.domain.forecasting import forecast_rows
@@ -18,6 +18,7 @@ from ayne_dagster.sources.progress import stage
 from ayne_dagster.storage.duckdb_io_manager import load_frame
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.feature_queries import FeatureQueries
+from ayne_dagster.storage.model_queries import ModelQueries
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 
@@ -26,8 +27,9 @@ from ayne_dagster.storage.movie_queries import MovieQueries
         FORECASTS,
         group="modelling",
         kinds={"scikitlearn", "duckdb"},
-        description="Worldwide revenue of the films of the year by the year's champion: point, 80 "
-        "% interval, the three groups of inputs that drive it, and the earlier films most like it. "
+        description="Worldwide revenue of the films of the year by the year's champion, or that "
+        "of the nearest year before: point, 80 % interval, the three groups of inputs that drive "
+        "it, and the earlier films most like it. "
         "Films not released yet are included; films whose outcome is in are marked, for them the "
         "outcome stands beside what the champion says.",
     ),
@@ -42,10 +44,9 @@ def forecasts(
     queries: dg.ResourceParam[MovieQueries],
     experiments: dg.ResourceParam[ExperimentLog],
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Predict every film of the run's years that has a champion, and say why."""
+    """Predict every film of the run's years that some champion may predict, and say why."""
     frames, columns = [], FORECASTS.column_names
-    champions = models[models["champion_uri"].notna()]
-    uris = dict(zip(champions["release_year"], champions["champion_uri"], strict=True))
+    uris = _champions(models, dated_keys(context), ModelQueries(queries.warehouse))
     labelled = FeatureQueries(queries.warehouse).labelled(max(uris, default=""))
     with stage("forecast", len(uris), "years") as advance:
         for group in year_groups(queries, list(uris)):
@@ -68,11 +69,25 @@ def forecasts(
         metadata={
             "films": len(frame),
             "films without an outcome": int(is_open.sum()),
-            "years without a model": len(models) - len(champions),
+            "years without a model": len(dated_keys(context)) - len(uris),
             "highest forecasts": inline_image(plot_forecasts(frame), "highest forecasts"),
             "preview": preview(_highest_first(frame[is_open])),
         },
     )
+
+
+def _champions(models: pd.DataFrame, years: list[str], queries: ModelQueries) -> dict[str, str]:
+    """The address of the champion for each year that has one, its own or an earlier year's.
+
+    A coming year has films long before it has a model. That of an earlier year was trained on even
+    older films, so it may be asked; `ayne predict` takes the same.
+    """
+    own = models[models["champion_uri"].notna()]
+    uris = dict(zip(own["release_year"], own["champion_uri"], strict=True))
+    for year in years:
+        if year not in uris and (row := queries.champion_before(int(year))) is not None:
+            uris[year] = row["champion_uri"]
+    return {year: uris[year] for year in years if year in uris}
 
 
 def _highest_first(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
-from ayne_dagster.defs.champions import settle_champion
+from ayne_dagster.defs.champions import by_champion_of_now, settle_champion
 from ayne_dagster.defs.job_options import ModelYears, RunOptions
 from ayne_dagster.defs.partitions import (
     dated_keys,
@@ -21,6 +21,7 @@ from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import with_stored
 from ayne_dagster.domain.revenue_model import RevenueModel, model_parameters
+from ayne_dagster.domain.run_plans import renewed_models
 from ayne_dagster.domain.tables import FEATURES, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     YearModel,
@@ -70,8 +71,9 @@ def trained_model(
     rows = []
     years = dated_keys(context)
     known = queries.stored_rows(TRAINED_MODEL, years)
-    if options.of_job(context.run.job_name).models is ModelYears.this_year:
-        due = {str(services.now().year)} | _outdated(known, settings.model.seed, registry.log)
+    if options.of_job(context.run.job_name).models is ModelYears.recent:
+        renewed = set(renewed_models(services.now().date()))
+        due = renewed | _outdated(known, settings.model.seed, registry.log)
         rows = [row for year, row in known.items() if year not in due]
         years = [year for year in years if year in due]
     labelled = FeatureQueries(queries.warehouse).labelled(max(years, default=""))
@@ -96,6 +98,8 @@ def trained_model(
                 partition_key=year,
             )
             advance(1)
+    stored = queries.stored_rows(TRAINED_MODEL, [row["release_year"] for row in rows])
+    rows = [by_champion_of_now(row, stored.get(row["release_year"]), registry) for row in rows]
     frame = pd.DataFrame(rows, columns=TRAINED_MODEL.column_names, dtype=object)
     every_year = with_stored(
         queries,

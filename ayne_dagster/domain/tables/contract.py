@@ -64,8 +64,8 @@ class Column:
         pattern: Regular expression the whole text must match.
         on_merge: What a merge does with the old value.
         keeps_known: Unknown does not replace known: a service that has lost a figure for a while
-            (N/A, 0, null) takes nothing away. Never for a list, and not for what a service can
-            withdraw on purpose, such as a release date.
+            (N/A, 0, null) takes nothing away. Never for a list (see `TableContract.kept_parts`),
+            and not for what a service can withdraw on purpose, such as TMDB's release date.
         is_bookkeeping: Says when a row was made, not what it is: a replace whose rows differ only
             here changes nothing.
         default: What rows have that were stored before the column existed; a column that is not
@@ -108,6 +108,9 @@ class TableContract:
         year_column: The partition column, or None for an unpartitioned table.
         rows_may_move: Whether a write may carry rows of years outside the run: a refreshed film
             whose release date changed moves to its new year.
+        kept_parts: Columns that one part of an answer brings together: where several of them were
+            known and the answer has none of them, the part was lost and not withdrawn, and what was
+            known stays. One of them lost alone is news.
         is_mirrored: Whether people read it in the Parquet mirror; not, where it only serves the
             platform and would be written whole for a few rows.
         mirror_month_of: Timestamp column by whose month (UTC) an unpartitioned, append-only table
@@ -126,6 +129,7 @@ class TableContract:
     rows_may_move: bool = False
     newest_by: str | None = None
     mirror_month_of: str | None = None
+    kept_parts: tuple[tuple[str, ...], ...] = ()
     is_mirrored: bool = True
 
     def __post_init__(self) -> None:
@@ -139,6 +143,9 @@ class TableContract:
                 raise ValueError(f"table {self.name!r} has no column {needed!r}")
             if self.column(needed).nullable:
                 raise ValueError(f"table {self.name!r}: {needed!r} must not be nullable")
+        for name in (name for part in self.kept_parts for name in part):
+            if name not in names:
+                raise ValueError(f"table {self.name!r} has no column {name!r}")
         if self.mirror_month_of is not None:
             self._check_months()
 

@@ -84,6 +84,11 @@ TMDB_DETAILS = TableContract(
     write_mode=WriteMode.MERGE,
     rows_may_move=True,
     newest_by="fetched_at",
+    kept_parts=(
+        # Credits that name nobody, and a US release that is gone with all it said.
+        ("director_ids", "directors", "writer_ids", "writers", "cast_ids", "cast_names"),
+        ("us_certification", "us_release_date"),
+    ),
     columns=(
         tmdb_id_column(),
         release_year_column(),
@@ -95,13 +100,18 @@ TMDB_DETAILS = TableContract(
             keeps_known=True,
         ),
         Column("wikidata_id", T.VARCHAR, "Wikidata's id of the film.", keeps_known=True),
-        Column("title", T.VARCHAR, "Title in the language asked for."),
-        Column("original_title", T.VARCHAR, "Title in the original language."),
-        Column("original_language", T.VARCHAR, "ISO 639-1 code of the original language."),
+        Column("title", T.VARCHAR, "Title in the language asked for.", keeps_known=True),
+        Column("original_title", T.VARCHAR, "Title in the original language.", keeps_known=True),
+        Column(
+            "original_language",
+            T.VARCHAR,
+            "ISO 639-1 code of the original language.",
+            keeps_known=True,
+        ),
         Column("overview", T.VARCHAR, "Plot summary."),
         Column("tagline", T.VARCHAR, "Tagline."),
         Column("homepage", T.VARCHAR, "The film's own site."),
-        Column("status", T.VARCHAR, "Production status, as TMDB words it."),
+        Column("status", T.VARCHAR, "Production status, as TMDB words it.", keeps_known=True),
         Column("release_date", T.DATE, "Primary release date."),
         Column("runtime_minutes", T.INTEGER, "Running time, minutes.", minimum=1, keeps_known=True),
         Column(
@@ -120,7 +130,7 @@ TMDB_DETAILS = TableContract(
         ),
         Column("budget_reported", T.BIGINT, "Budget exactly as TMDB sent it, quirks included."),
         Column("revenue_reported", T.BIGINT, "Revenue exactly as TMDB sent it, quirks included."),
-        Column("popularity", T.DOUBLE, "TMDB's popularity; volatile.", minimum=0),
+        Column("popularity", T.DOUBLE, "TMDB's popularity; volatile.", minimum=0, keeps_known=True),
         Column(
             "vote_average",
             T.DOUBLE,
@@ -147,7 +157,9 @@ TMDB_DETAILS = TableContract(
         Column("cast_names", T.VARCHAR_LIST, "Their names, billing order.", nullable=False),
         Column("keywords", T.VARCHAR_LIST, "Keyword names.", nullable=False),
         Column("similar_ids", T.BIGINT_LIST, "Similar films, TMDB ids.", nullable=False),
-        Column("us_certification", T.VARCHAR, "US certification (PG-13, R, ...)."),
+        Column(
+            "us_certification", T.VARCHAR, "US certification (PG-13, R, ...).", keeps_known=True
+        ),
         Column("us_release_date", T.DATE, "First US theatrical release."),
         Column("trailer_youtube_key", T.VARCHAR, "YouTube key of the main trailer."),
         Column("poster_path", T.VARCHAR, "Path of the poster on TMDB's image host."),
@@ -172,11 +184,21 @@ OMDB_RATINGS = TableContract(
         Column("imdb_id", T.VARCHAR, "IMDb's id.", nullable=False, pattern=IMDB_ID_PATTERN),
         tmdb_id_column(),
         release_year_column(),
-        Column("title", T.VARCHAR, "Title at OMDb."),
-        Column("year_text", T.VARCHAR, "Year as OMDb words it (`2011–2019` for series)."),
-        Column("media_type", T.VARCHAR, "movie, series, episode or game, as OMDb says."),
-        Column("rated", T.VARCHAR, "US certification at OMDb."),
-        Column("released_on", T.DATE, "Release date at OMDb."),
+        Column("title", T.VARCHAR, "Title at OMDb.", keeps_known=True),
+        Column(
+            "year_text",
+            T.VARCHAR,
+            "Year as OMDb words it (`2011–2019` for series).",
+            keeps_known=True,
+        ),
+        Column(
+            "media_type",
+            T.VARCHAR,
+            "movie, series, episode or game, as OMDb says.",
+            keeps_known=True,
+        ),
+        Column("rated", T.VARCHAR, "US certification at OMDb.", keeps_known=True),
+        Column("released_on", T.DATE, "Release date at OMDb.", keeps_known=True),
         Column("runtime_minutes", T.INTEGER, "Running time, minutes.", minimum=1, keeps_known=True),
         Column(
             "imdb_rating",
