@@ -5,6 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from ayne_dagster.domain import baselines
 from ayne_dagster.domain.features import OUTCOME_COLUMNS, build_features
 from ayne_dagster.domain.tables import BACK_TEST, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
@@ -157,6 +158,22 @@ def test_the_fingerprint_is_known_before_training(features: pd.DataFrame, traine
     assert training_fingerprint(features, YEAR) == trained.data_fingerprint
     again = train_year(features, YEAR, seed=42, fitted=trained.model, fingerprint="known already")
     assert again.data_fingerprint == "known already"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BUDGET_RULE_YEARS", 7), ("LEAK_MARKER_PARAMETERS", {}), ("BASELINES_CODE_VERSION", "0")],
+)
+def test_scores_hold_only_as_long_as_the_baselines_beside_them(
+    features: pd.DataFrame, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+):
+    """A stored year kept the scores of a baseline that the code no longer had."""
+    before = outcomes_fingerprint(features, YEAR)
+    training, parameters = training_fingerprint(features, YEAR), parameters_hash(42)
+    monkeypatch.setattr(baselines, name, value, raising=False)
+    assert outcomes_fingerprint(features, YEAR) != before
+    assert training_fingerprint(features, YEAR) == training
+    assert parameters_hash(42) == parameters
 
 
 def test_the_fingerprint_follows_the_values_and_not_the_order_or_the_types(features: pd.DataFrame):
