@@ -180,6 +180,7 @@ def train_year(
         reason = f"trained on {len(train)} films before {year}, scored on {len(test)} of {year}"
         predictions = score_films(model, train, test, date(year, 1, 1), seed)
         scores = scores_of(predictions)
+    reason += f"; {model.calibration_in_words}"
     return YearModel(
         year, status, reason, len(train), len(test), scores, fingerprint, model, predictions
     )

@@ -125,6 +125,24 @@ def test_a_year_without_outcomes_has_a_model_and_no_scores(without_outcomes: Yea
     assert set(result.scores.values()) == {None}
 
 
+def test_a_year_further_ahead_is_calibrated_on_the_last_films_there_are_and_says_so(
+    trained: YearModel, without_outcomes: YearModel
+):
+    """Its interval came from folds over all films, too narrow, and nothing said so."""
+    model = without_outcomes.model
+    assert model is not None
+    assert model.calibration_films < model.train_films
+    assert without_outcomes.reason == (
+        "no film of 2020 has an outcome yet; the interval is calibrated on the newest "
+        f"{model.calibration_films} of {model.train_films} films before it"
+    )
+    assert trained.model is not None
+    assert trained.reason.endswith(
+        f"; the interval is calibrated on the newest {trained.model.calibration_films} of "
+        f"{trained.model.train_films} films before it"
+    )
+
+
 def test_scores_that_one_film_leaves_undefined_are_null_not_zero(features: pd.DataFrame):
     of_year = features[features["release_year"] == str(YEAR)].head(1)
     before = features[features["release_date"] < pd.Timestamp(YEAR, 1, 1)]
