@@ -26,7 +26,6 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import MOST_UNREADABLE_IN_A_ROW, collect
 from ayne_dagster.sources.failures import NothingAnswered
 from ayne_dagster.sources.fetch_result import FetchResult
-from ayne_dagster.storage.refresh_states import set_back_clocks
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -164,7 +163,7 @@ def refresh(
     store = fetching.store(how.table, purpose)
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
-        set_back_clocks(fetching.queries.warehouse, fetching.services.now())
+        fetching.set_back_clocks()
         report.taken_over = take_over(store, fetching)
         report.films_known = fetching.queries.films_known(source, years)
         report.chosen = choose_films(source, years, how.key_column, options, fetching)
