@@ -247,3 +247,25 @@ def champion_row(row: Mapping[str, Any], champion: RegisteredVersion) -> dict[st
         "is_champion": row["model_uri"] == champion.model_uri,
         "promotion_reason": champion.reason,
     }
+
+
+def by_champion_of_now(
+    row: Mapping[str, Any], stored: Mapping[str, Any] | None, registry: ModelRegistry
+) -> dict[str, Any]:
+    """A row about to be written, by the champion somebody may have chosen since it was made.
+
+    A run over many years takes minutes. Only a row that would change the champion the table names
+    is asked about: a run in which nothing changed needs no MLflow.
+
+    Args:
+        row: The row of `trained_model`.
+        stored: The year's row as the table holds it now, if it does.
+        registry: Where champions are.
+    """
+    known = stored and stored["champion_uri"]
+    if None in (known, row["champion_uri"]) or known == row["champion_uri"]:
+        return dict(row)
+    champion = registry.champion(int(row["release_year"]))
+    if champion is None or champion.model_uri == row["champion_uri"]:
+        return dict(row)
+    return champion_row(row, champion)
