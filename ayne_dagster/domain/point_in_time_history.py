@@ -209,6 +209,7 @@ class TrackRecords:
         best[count > 0] = past.best[last[count > 0] - 1]
         films = len(days)
         total, recent = _per_film(at, count, films), _per_film(at, lately, films)
+        named = np.bincount(at, minlength=films)
         weight = recent + self.prior_films
         summed = _per_film(at, past.sums[last] - past.sums[since], films) / _FIXED_POINT
         beyond = _per_film(at, past.beyond[last] - past.beyond[since], films) / _FIXED_POINT
@@ -219,7 +220,7 @@ class TrackRecords:
         led[asked] = (past.sums[last] - past.sums[first])[leading] / _FIXED_POINT
         is_known, leads = total > 0, led_count > 0
         return {
-            "films": np.where(is_known, total, np.nan),
+            "films": np.where(is_known, total / np.maximum(named, 1), np.nan),
             "log": np.where(is_known, (summed - recent * usual_lately) / weight, np.nan),
             "beyond_budget_log": np.where(is_known, beyond / weight, np.nan),
             "best_log": np.where(is_known, _largest(at, best, films) - usual, np.nan),
