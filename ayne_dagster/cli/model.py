@@ -19,6 +19,7 @@ from ayne_dagster.cli.models_shown import (
     show_models,
     show_trained,
     tell_promoted,
+    tell_same,
 )
 from ayne_dagster.cli.options import YEARS, database_option, json_option, keys_of
 
@@ -148,8 +149,8 @@ def promote(
 
     It is compared with the champion by the same rule as a new model, and refused where it is worse.
     With --force it becomes champion all the same, and stays until another model of the year is
-    trained, whatever outcomes come in. What was decided and why is kept in the registry and in the
-    row of `trained_model`.
+    trained or its files are gone, whatever outcomes come in. What was decided and why is kept in
+    the registry and in the row of `trained_model`.
 
     \b
     Examples:
@@ -222,6 +223,13 @@ def compare_models(
     refuse_unkept_year(collection, year)
     registry = open_registry(collection)
     pair = [named_version(registry, year, one) for one in (first, second)]
+    if pair[0].version == pair[1].version:
+        if as_json:
+            one = _described(registry, pair[0])
+            print_json({"year": year, "first": one, "second": one, "comparison": None})
+        else:
+            tell_same(pair[0])
+        return
     models = [registry.log.load_model(one.model_uri) for one in pair]
     shared = shared_films(models[0], models[1], _labelled(collection, year), year)
     if not len(shared):

@@ -94,3 +94,12 @@ def show_comparison(pair: Sequence["RegisteredVersion"], comparison: "Comparison
     )
     verdict = "not worse than" if comparison.is_not_worse else "worse than"
     click.echo(f"Version {first} is {verdict} version {second}, by the rule of promotion.")
+
+
+def tell_same(version: "RegisteredVersion") -> None:
+    """Say that both of a comparison are one model; mostly the newest one is champion too."""
+    is_called = f", which is {' and '.join(version.aliases)}" if version.aliases else ""
+    click.echo(
+        f"Both are version {version.version} of {version.year}{is_called}: a model is no better or "
+        f"worse than itself. `ayne model list --year {version.year}` names the others."
+    )

@@ -75,7 +75,12 @@ def settle_champion(
         version = registry.register(year, model_uri)
         if champion is not None and champion.model_uri == model_uri:
             return Standing(model_uri, True, champion.reason or "")
-        if champion is not None and champion.decision == FORCED and not is_new:
+        if (
+            champion is not None
+            and champion.decision == FORCED
+            and not is_new
+            and not isinstance(_usable(registry, champion, features), str)
+        ):
             return Standing(champion.model_uri, False, _stays(version, champion))
         decision = judge(registry, champion, model, features, year, seed=seed)
         reason = _in_words(version, champion, decision)
@@ -102,17 +107,31 @@ def judge(
     """What the rule says of a model beside the champion, if there is one that can be used."""
     if champion is None:
         return decide_first(year)
+    beaten = _usable(registry, champion, features)
+    if isinstance(beaten, str):
+        return decide_without_champion(beaten)
+    return decide(model, beaten, features, year, seed=seed)
+
+
+def _usable(
+    registry: ModelRegistry, champion: RegisteredVersion, features: pd.DataFrame
+) -> "_FormerModel | str":
+    """The champion, or why no forecast can come from it any more, in words.
+
+    It is asked about one film: whether features still have its inputs shows in nothing else, and
+    where it is compared by films of its calibration it would predict none.
+    """
     try:
-        beaten = registry.log.load_model(champion.model_uri)
+        beaten = _FormerModel(registry.log.load_model(champion.model_uri))
+        beaten.predict(features.head(1))
     except ModelNotFoundError:
         # No path of this machine belongs into a reason that analysts read.
-        return decide_without_champion("its files are gone, or of another version of the platform")
+        return "its files are gone, or of another version of the platform"
     except UntrustedModelError:
-        return decide_without_champion("it is made of types that are not loaded")
-    try:
-        return decide(model, _FormerModel(beaten), features, year, seed=seed)
+        return "it is made of types that are not loaded"
     except _MissingInput as missing:
-        return decide_without_champion(f"it needs {missing}, which features no longer have")
+        return f"it needs {missing}, which features no longer have"
+    return beaten
 
 
 class _MissingInput(Exception):
@@ -206,3 +225,25 @@ def champion_row(row: Mapping[str, Any], champion: RegisteredVersion) -> dict[st
         "is_champion": row["model_uri"] == champion.model_uri,
         "promotion_reason": champion.reason,
     }
+
+
+def by_champion_of_now(
+    row: Mapping[str, Any], stored: Mapping[str, Any] | None, registry: ModelRegistry
+) -> dict[str, Any]:
+    """A row about to be written, by the champion somebody may have chosen since it was made.
+
+    A run over many years takes minutes. Only a row that would change the champion the table names
+    is asked about: a run in which nothing changed needs no MLflow.
+
+    Args:
+        row: The row of `trained_model`.
+        stored: The year's row as the table holds it now, if it does.
+        registry: Where champions are.
+    """
+    known = stored and stored["champion_uri"]
+    if None in (known, row["champion_uri"]) or known == row["champion_uri"]:
+        return dict(row)
+    champion = registry.champion(int(row["release_year"]))
+    if champion is None or champion.model_uri == row["champion_uri"]:
+        return dict(row)
+    return champion_row(row, champion)

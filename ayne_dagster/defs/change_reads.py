@@ -109,6 +109,7 @@ def read_days(
         report.not_read = dict.fromkeys(days, SWITCHED_OFF)
         return report
     with fetching.turns.hold("changes", ["all"], purpose):
+        fetching.set_back_clocks()
         queries = ChangeQueries(fetching.queries.warehouse)
         wanted = _wanted_days(days, queries, fetching, is_forced, report)
         if wanted:

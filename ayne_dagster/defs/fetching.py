@@ -13,6 +13,7 @@ from ayne_dagster.settings import Settings
 from ayne_dagster.storage.fetch_queries import FetchQueries
 from ayne_dagster.storage.parquet_mirror import ParquetMirror
 from ayne_dagster.storage.response_archive import ResponseArchive
+from ayne_dagster.storage.wrong_clocks import set_back_clocks
 from ayne_dagster.storage.year_turns import YearTurns
 
 
@@ -55,6 +56,10 @@ class Fetching:
             turns=YearTurns(settings.resolve(settings.database.path).parent / "turns"),
             mirror=ParquetMirror(folder) if settings.database.is_mirrored else None,
         )
+
+    def set_back_clocks(self) -> None:
+        """Take back what a clock that was ahead has stored, before anything is compared with it."""
+        set_back_clocks(self.queries.warehouse, self.services.now(), self.mirror)
 
     def store(self, table: SourceTable, purpose: str) -> AnswerStore:
         """A store for one source's answers."""

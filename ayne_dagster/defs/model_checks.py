@@ -13,11 +13,13 @@ from ayne_dagster.defs.partitions import release_year_partitions
 from ayne_dagster.defs.whole_partitions import sampled_partitions, stored_partitions
 from ayne_dagster.domain import drift
 from ayne_dagster.domain.features import (
+    FEATURES_CODE_VERSION,
     MODEL_INPUT_COLUMNS,
     PostReleaseInputError,
     reject_post_release_columns,
 )
 from ayne_dagster.domain.leaks import LEAK_COLUMNS, RANK_CORRELATION, find_leaks
+from ayne_dagster.domain.release_years import contiguous_blocks
 from ayne_dagster.domain.tables import BACK_TEST, FEATURES
 from ayne_dagster.settings import Settings
 from ayne_dagster.storage.duckdb_io_manager import UpstreamMissing
@@ -93,6 +95,34 @@ def inputs_have_not_drifted(queries: dg.ResourceParam[MovieQueries]) -> dg.Asset
 
 
 @dg.asset_check(
+    asset=FEATURES.name,
+    description="Every row of `features` was made by the code of today. After an upgrade rows of "
+    "years that have not run again are of the code before, and whoever reads the table reads both.",
+)
+def features_are_of_this_code(queries: dg.ResourceParam[MovieQueries]) -> dg.AssetCheckResult:
+    """Warn where features of two versions of the code stand side by side, and say what to run."""
+    keys = _all_years()
+    found = FeatureQueries(queries.warehouse).years_of_other_code(FEATURES_CODE_VERSION)
+    blocks = contiguous_blocks([year for year in found if year in keys], keys)
+    spans = ["-".join(dict.fromkeys((block[0], block[-1]))) for block in blocks]
+    run = (
+        f"materialize {FEATURES.name} of these years, or wait for the weekly run, or `ayne model "
+        f"train --years {blocks[-1][-1]}`: both make those of all years"
+        if blocks
+        else "nothing"
+    )
+    return dg.AssetCheckResult(
+        passed=not spans,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "version of the code": FEATURES_CODE_VERSION,
+            "years of another version": ", ".join(spans) or "none",
+            "what to run": run,
+        },
+    )
+
+
+@dg.asset_check(
     asset=BACK_TEST.name,
     description="The RMSLE of the newest scored year is at most "
     f"{drift.ERROR_GROWTH - 1:.0%} above that of the {drift.ERROR_YEARS} years before, or above it "
@@ -127,7 +157,12 @@ def errors_have_not_grown(
 
 def model_checks() -> list[dg.AssetChecksDefinition]:
     """All checks of this module: a new one has to be named here."""
-    return [no_input_is_known_only_after_release, inputs_have_not_drifted, errors_have_not_grown]
+    return [
+        no_input_is_known_only_after_release,
+        inputs_have_not_drifted,
+        features_are_of_this_code,
+        errors_have_not_grown,
+    ]
 
 
 def _all_years() -> list[str]:

@@ -23,9 +23,9 @@ from ayne_dagster.defs.film_choice import Chosen, choose_films
 from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.domain.outcomes import FetchOutcome
-from ayne_dagster.sources.collecting import collect
+from ayne_dagster.sources.collecting import MOST_UNREADABLE_IN_A_ROW, collect
+from ayne_dagster.sources.failures import NothingAnswered
 from ayne_dagster.sources.fetch_result import FetchResult
-from ayne_dagster.storage.refresh_states import set_back_clocks
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -93,6 +93,28 @@ class RefreshReport:
             "deferred by": self.stopped_by or self.chosen.left_by or "-",
         }
 
+    @property
+    def outage(self) -> NothingAnswered | None:
+        """That nothing readable came though films were asked for; None: something did.
+
+        One film that cannot be read is the film's own matter; only as many in a row as end the
+        asking are the service's.
+        """
+        failed, unusable = self.counts[FetchOutcome.FAILED], self.counts[FetchOutcome.UNUSABLE]
+        readable = (FetchOutcome.ROW, FetchOutcome.UNCHANGED, FetchOutcome.NOT_FOUND)
+        if any(self.counts[outcome] for outcome in readable) or not (
+            failed or unusable >= MOST_UNREADABLE_IN_A_ROW
+        ):
+            return None
+        left = self.counts[FetchOutcome.DEFERRED] + self.chosen.left
+        more = f", {left} more were left for later" if left else ""
+        return NothingAnswered(
+            self.store.table.source,
+            f"none of the {failed + unusable} films it was asked for was answered "
+            f"({self.failed_by or self.stopped_by}){more}. They stay due: run again once the "
+            "service answers",
+        )
+
     def not_stored(self, error: Exception) -> None:
         """Storing failed: that ends the step, whatever a source said before."""
         if self.failure is not None and error is not self.failure:
@@ -141,7 +163,7 @@ def refresh(
     store = fetching.store(how.table, purpose)
     report = RefreshReport(store)
     with fetching.services.logged(run_id), fetching.turns.hold(source, years, purpose):
-        set_back_clocks(fetching.queries.warehouse, fetching.services.now())
+        fetching.set_back_clocks()
         report.taken_over = take_over(store, fetching)
         report.films_known = fetching.queries.films_known(source, years)
         report.chosen = choose_films(source, years, how.key_column, options, fetching)
@@ -151,6 +173,7 @@ def refresh(
         elif len(wanted):
             with fetching.archive.session(source) as journal:
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
+        report.failure = report.failure or report.outage
         try:
             store.make_table()
             store.mirror_now()

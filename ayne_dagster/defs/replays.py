@@ -11,7 +11,6 @@ from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.source_tables import OMDB_TABLE, TMDB_TABLE
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.sources.progress import stage
-from ayne_dagster.storage.refresh_states import set_back_clocks
 
 TABLES = {Source.TMDB: TMDB_TABLE, Source.OMDB: OMDB_TABLE}
 
@@ -42,7 +41,7 @@ def replay(
             fetching.turns.hold(source, years, f"replay of {source}"),
             stage(f"{source} answers", None, "answers") as advance,
         ):
-            set_back_clocks(fetching.queries.warehouse, fetching.services.now())
+            fetching.set_back_clocks()
             for group in in_commits(fetching.archive.in_order(source)):
                 store.store(group, is_rederived=True)
                 advance(len(group))

@@ -76,6 +76,10 @@ OUTCOME_COLUMNS: tuple[str, ...] = (
 """What is known of a film only after its release, beside revenue; kept for the leak marker and for
 checks, never an input."""
 
+FEATURES_CODE_VERSION = 1
+"""Raise it whenever the same details would give other features: rows of before stand in the table
+until their years run again, and a check names those years."""
+
 POST_RELEASE_WORDS: tuple[str, ...] = (
     "outcome",
     "vote",
@@ -169,6 +173,7 @@ def build_features(
             "is_labelled": films.is_labelled,
             **dict.fromkeys(OUTCOME_COLUMNS, np.nan),
             "is_settled": False,
+            "features_code_version": FEATURES_CODE_VERSION,
         }
     )
     return features[FEATURES.column_names].sort_values("tmdb_id", ignore_index=True)

@@ -85,7 +85,11 @@ def training_fingerprint(features: pd.DataFrame, year: int) -> str:
 
 
 def outcomes_fingerprint(features: pd.DataFrame, year: int) -> str:
-    """Hash of the films of the year that have an outcome: says whether its scores still hold."""
+    """Hash of the films of the year that have an outcome: says whether its scores still hold.
+
+    Votes and ratings are left out, although the leak marker sees them: they move every day, and it
+    would be fitted again for every year and run.
+    """
     return data_fingerprint(films_with_outcome(features, year))
 
 

@@ -112,6 +112,25 @@ class FeatureQueries:
             ).df()
         return with_nullable_types(found, chosen)
 
+    def years_of_other_code(self, version: int) -> list[str]:
+        """The release years with features that another version of the code made, ascending."""
+        qualified = self.warehouse.qualified(FEATURES.name)
+        if not self.warehouse.exists:
+            return []
+        with self.warehouse.reading() as connection:
+            stored = stored_columns(connection, qualified)
+            if not stored:
+                return []
+            # A column the contract has gained stands in the table after its next write.
+            name = "features_code_version"
+            made_by = name if name in stored else "NULL"
+            found = connection.execute(
+                f"SELECT DISTINCT release_year FROM {qualified} "
+                f"WHERE {made_by} IS DISTINCT FROM ? ORDER BY release_year",
+                [version],
+            ).fetchall()
+        return [year for (year,) in found]
+
     def _films(
         self, columns: Sequence[str], condition: str, parameter: list[str] | int
     ) -> pd.DataFrame:

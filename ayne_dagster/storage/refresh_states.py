@@ -1,12 +1,10 @@
 """`refresh_state` of a warehouse that has only the history it sums up.
 
-Lives here: the one rebuild, and taking back what a wrong clock has written. Not here: what a state
-is (`domain/refresh_states.py`) and how it is kept after that (`domain/refreshing.py`, written with
-every refresh).
+Lives here: the one rebuild. Not here: what a state is (`domain/refresh_states.py`) and how it is
+kept after that (`domain/refreshing.py`, written with every refresh).
 """
 
 from collections.abc import Container, Iterator
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -14,13 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from ayne_dagster.domain.frame_check import arrow_schema
-from ayne_dagster.domain.refresh_states import StateRules, believed_until, states_of_history
-from ayne_dagster.domain.tables import (
-    OMDB_RATINGS,
-    REFRESH_HISTORY,
-    REFRESH_STATE,
-    TMDB_DETAILS,
-)
+from ayne_dagster.domain.refresh_states import StateRules, states_of_history
+from ayne_dagster.domain.tables import REFRESH_HISTORY, REFRESH_STATE
 from ayne_dagster.storage.table_writes import write_rows
 from ayne_dagster.storage.warehouse import Warehouse, table_names, transaction
 
@@ -66,46 +59,6 @@ def rebuild_refresh_state(warehouse: Warehouse, rules: StateRules | None = None)
         with transaction(connection):
             qualified = warehouse.qualified(REFRESH_STATE.name)
             return write_rows(connection, REFRESH_STATE, table, qualified, stored={}).inserted
-
-
-def set_back_clocks(warehouse: Warehouse, now: datetime) -> int:
-    """Take back what a clock that was ahead has stored, so that a merge lets newer answers in.
-
-    A merge keeps what is later, and a film would be asked for again and again until that moment.
-
-    Args:
-        warehouse: Where.
-        now: The moment asked about, UTC.
-
-    Returns:
-        States that left; rows of their films stay, as if answered now.
-
-    Raises:
-        WarehouseBusy: Others held the file for too long; nothing was written.
-    """
-    tables = warehouse.table_names()
-    latest = {"latest": believed_until(now)}
-    states = warehouse.qualified(REFRESH_STATE.name)
-    if REFRESH_STATE.name not in tables:
-        return 0
-    [ahead] = warehouse.rows(
-        f"SELECT count(*) AS states FROM {states} WHERE answered_at > $latest", latest
-    )
-    if not ahead["states"]:
-        return 0
-    with (
-        warehouse.writing("what a clock that was ahead has stored") as connection,
-        transaction(connection),
-    ):
-        for contract in (TMDB_DETAILS, OMDB_RATINGS):
-            if contract.name in tables:
-                connection.execute(
-                    f"UPDATE {warehouse.qualified(contract.name)} SET fetched_at = $now, "
-                    "changed_at = least(changed_at, $now) WHERE fetched_at > $latest",
-                    {**latest, "now": now},
-                )
-        connection.execute(f"DELETE FROM {states} WHERE answered_at > $latest", latest)
-    return ahead["states"]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:

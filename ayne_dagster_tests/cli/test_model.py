@@ -77,6 +77,18 @@ def test_two_are_compared_on_the_same_films_with_an_interval(invoke: Invoke, mod
     assert f"films of {YEAR} with an outcome" in shown.output
 
 
+def test_a_model_is_not_compared_with_itself(invoke: Invoke, modelled: Path):
+    """It was not worse than itself, with a difference of +0.000 between +0.000 and +0.000."""
+    shown = invoke("model", "compare", *OF_YEAR)
+    assert shown.exit_code == 0
+    assert f"Both are version {GOOD} of {YEAR}, which is candidate and champion: " in shown.output
+    assert "RMSLE" not in shown.output
+    assert f"version {BAD} of {YEAR}: " in invoke("model", "compare", "1", "1", *OF_YEAR).output
+    report = document(invoke, "compare", *OF_YEAR)
+    assert report["comparison"] is None
+    assert report["first"] == report["second"]
+
+
 def test_a_worse_one_is_refused_with_the_numbers(modelled: Path):
     with pytest.raises(PromotionRefused, match=r"worse than the champion: RMSLE .* `--force`"):
         CliRunner().invoke(ayne, ["model", "promote", str(BAD), *OF_YEAR], catch_exceptions=False)
@@ -202,7 +214,7 @@ def test_models_that_share_no_film_are_not_compared(
     with duckdb.connect(str(modelled / "ayne.duckdb")) as connection:
         connection.execute("UPDATE features SET is_labelled = false")
     with pytest.raises(NothingToCompare, match="share no film that neither was fitted on"):
-        CliRunner().invoke(ayne, ["model", "compare", *OF_YEAR], catch_exceptions=False)
+        CliRunner().invoke(ayne, ["model", "compare", "1", *OF_YEAR], catch_exceptions=False)
 
 
 @pytest.mark.slow

@@ -162,7 +162,7 @@ def test_every_check_of_the_module_is_loaded(loaded: dg.Definitions):
         if isinstance(value, dg.AssetChecksDefinition)
         for key in value.check_keys
     }
-    assert len(written) == 7
+    assert len(written) == 8
     assert written <= set(loaded.resolve_asset_graph().asset_check_keys)
 
 

@@ -5,20 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pandas as pd
 import pytest
 
 from ayne_dagster.defs import whole_partitions
 from ayne_dagster.defs.model_checks import (
     errors_have_not_grown,
+    features_are_of_this_code,
     inputs_have_not_drifted,
     no_input_is_known_only_after_release,
 )
+from ayne_dagster.domain.features import FEATURES_CODE_VERSION, build_features
 from ayne_dagster.domain.tables import BACK_TEST, FEATURES
 from ayne_dagster.settings import Settings
 from ayne_dagster.storage.movie_queries import MovieQueries
 from ayne_dagster.storage.warehouse import Warehouse
 from ayne_dagster_tests.defs.world import THIS_YEAR, World
+from ayne_dagster_tests.domain.invented_films import all_years, many_films
 from ayne_dagster_tests.domain.test_drift import films as films_of_six_years
 from ayne_dagster_tests.domain.test_drift import scored
 from ayne_dagster_tests.storage.film_rows import put, row_of
@@ -144,3 +148,31 @@ def test_an_empty_warehouse_has_nothing_to_warn_of(queries: MovieQueries):
     assert result_of(no_input_is_known_only_after_release(queries=queries)).passed
     assert result_of(inputs_have_not_drifted(queries=queries)).passed
     assert result_of(errors_have_not_grown(queries=queries, settings=Settings())).passed
+
+
+def test_years_whose_features_another_version_of_the_code_made_are_named_with_what_to_run(
+    queries: MovieQueries,
+):
+    """Rows of before stood among those of today until their years ran again, and nobody said so."""
+    assert result_of(features_are_of_this_code(queries=queries)).passed
+    versions = {"2001": FEATURES_CODE_VERSION + 1, "2002": None, "2005": FEATURES_CODE_VERSION + 1,
+                "2006": FEATURES_CODE_VERSION}  # fmt: skip
+    put_features(
+        queries,
+        pd.DataFrame({"release_year": versions.keys(), "features_code_version": versions.values()}),
+    )
+    result = result_of(features_are_of_this_code(queries=queries))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    said = {name: value.value for name, value in result.metadata.items()}
+    assert said["years of another version"] == "2001-2002, 2005"
+    assert "`ayne model train --years 2005`" in str(said["what to run"])
+    with duckdb.connect(str(queries.warehouse.path)) as connection:
+        connection.execute("ALTER TABLE features DROP COLUMN features_code_version")
+    result = result_of(features_are_of_this_code(queries=queries))
+    assert result.metadata["years of another version"].value == "2001-2002, 2005-2006"
+
+
+def test_features_name_the_version_of_the_code_that_made_them(queries: MovieQueries):
+    frame = many_films(20)
+    built = build_features(frame, all_years(frame))
+    assert set(built["features_code_version"]) == {FEATURES_CODE_VERSION}

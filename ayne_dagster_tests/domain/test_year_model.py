@@ -5,12 +5,13 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from ayne_dagster.domain.features import build_features
-from ayne_dagster.domain.tables import TRAINED_MODEL
+from ayne_dagster.domain.features import OUTCOME_COLUMNS, build_features
+from ayne_dagster.domain.tables import BACK_TEST, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
     SCORE_COLUMNS,
     YearModel,
     data_fingerprint,
+    outcomes_fingerprint,
     parameters_hash,
     train_year,
     training_films,
@@ -176,6 +177,16 @@ def test_outcomes_of_the_year_are_no_part_of_the_fingerprint(features: pd.DataFr
     later = features["release_date"] >= pd.Timestamp(YEAR, 1, 1)
     changed = features.assign(revenue_usd=features["revenue_usd"].mask(later, 7e7))
     assert training_fingerprint(changed, YEAR) == training_fingerprint(features, YEAR)
+
+
+def test_moved_votes_do_not_score_a_year_again_and_the_leak_marker_s_column_says_so(
+    features: pd.DataFrame,
+):
+    """Its score was read as today's, though the votes it saw were those of long ago."""
+    moved = features.assign(**dict.fromkeys(OUTCOME_COLUMNS, 77.0))
+    assert outcomes_fingerprint(moved, YEAR) == outcomes_fingerprint(features, YEAR)
+    said = BACK_TEST.column("leak_marker_usd").description
+    assert "as they were when the year was scored" in said
 
 
 def test_the_parameters_hash_follows_the_seed():

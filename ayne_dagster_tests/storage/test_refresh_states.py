@@ -18,9 +18,10 @@ from ayne_dagster.domain.tables import (
 )
 from ayne_dagster.storage.duckdb_io_manager import write_batch
 from ayne_dagster.storage.due_queries import DueQueries
-from ayne_dagster.storage.refresh_states import rebuild_refresh_state, set_back_clocks
+from ayne_dagster.storage.refresh_states import rebuild_refresh_state
 from ayne_dagster.storage.table_writes import delete_rows
 from ayne_dagster.storage.warehouse import Warehouse, transaction
+from ayne_dagster.storage.wrong_clocks import set_back_clocks
 from ayne_dagster_tests.storage.film_rows import (
     NOW,
     asked,
@@ -209,11 +210,11 @@ def test_what_a_wrong_clock_stored_lets_the_next_answer_in(
     warehouse: Warehouse, queries: DueQueries
 ) -> None:
     """A merge keeps the later moment: the film would be asked for on every tick for years."""
-    assert set_back_clocks(warehouse, NOW) == 0
+    assert set_back_clocks(warehouse, NOW, None) == 0
     put(warehouse, TMDB_DETAILS, detailed(1, fetched_at=days_ago(-700)), detailed(2))
     put(warehouse, REFRESH_HISTORY, asked("tmdb", 1, -700), asked("tmdb", 2, -0.9))
     assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {1, 2}
-    assert (set_back_clocks(warehouse, NOW), set_back_clocks(warehouse, NOW)) == (1, 0)
+    assert [set_back_clocks(warehouse, NOW, None) for _ in range(2)] == [2, 0]
     assert set(queries.refresh_states(Source.TMDB, [1, 2])) == {2}
     assert due(queries, Source.TMDB) == [1]
     put(warehouse, TMDB_DETAILS, detailed(1, title="New", fetched_at=NOW + timedelta(hours=1)))

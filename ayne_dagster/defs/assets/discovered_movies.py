@@ -63,6 +63,7 @@ def discovered_movies(
         fetching.services.logged(context.run.run_id),
         fetching.turns.hold("discover", years, purpose),
     ):
+        fetching.set_back_clocks()
         walked, batches = _discover(chosen.years_among(years), chosen, fetching, purpose)
     figures = _figures(walked, batches)
     if walked.failure is not None:

@@ -43,6 +43,7 @@ def movie_lists(
         fetching.services.logged(context.run.run_id),
         fetching.turns.hold("lists", ["all"], purpose),
     ):
+        fetching.set_back_clocks()
         frame, figures = _read_if_old(chosen, fetching, purpose)
     return dg.MaterializeResult(
         metadata={

@@ -136,6 +136,12 @@ FEATURES = TableContract(
             "Whether the film is frozen, so that its outcome is final.",
             nullable=False,
         ),
+        Column(
+            "features_code_version",
+            T.INTEGER,
+            "Version of the code that made the row; NULL: made before versions were kept.",
+            minimum=1,
+        ),
     ),
 )
 

@@ -65,7 +65,8 @@ BACK_TEST = TableContract(
         _dollars("ols_usd", "Regression on the budget and whether it is missing."),
         _dollars(
             "leak_marker_usd",
-            "What a model would say that also saw votes, popularity and ratings: no forecast.",
+            "What a model would say that also saw votes, popularity and ratings, as they were when "
+            "the year was scored: no forecast.",
         ),
         Column(
             "outcomes_fingerprint",
