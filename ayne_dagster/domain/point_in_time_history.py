@@ -194,10 +194,11 @@ class TrackRecords:
             delay_days: An outcome counts only this many days after its film's release.
 
         Returns:
-            By name of `HISTORY_FACTS`, arrays of shape (films,): the number of earlier outcomes;
-            log revenue above that of all films, in the window; log revenue above the budget's
-            usual, in the window; the best outcome ever above that of all films; the first-named
-            entity's log revenue above that of all films, ever. NaN where there is none.
+            By name of `HISTORY_FACTS`, arrays of shape (films,): the mean number of earlier
+            outcomes of an entity (a sum would tell how many were typed in); log revenue above that
+            of all films, in the window; log revenue above the budget's usual, in the window; the
+            best outcome ever above that of all films; the first-named entity's log revenue above
+            that of all films, ever. NaN where there is none.
         """
         cutoff = days - delay_days
         usual, usual_lately = self._usual(cutoff)

@@ -32,7 +32,7 @@ from ayne_dagster.domain.linear_part import BUDGET_PENALTY, OUTCOME_PENALTY
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "6"
+MODEL_CODE_VERSION = "7"
 """Raise it whenever the same training rows would give another model: stored ones are then not
 reused, and no champion of before is run by today's code."""
 
