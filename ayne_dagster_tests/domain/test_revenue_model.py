@@ -96,10 +96,12 @@ def test_films_of_the_origin_or_later_are_refused(features: pd.DataFrame):
         fit_revenue_model(features, seed=42, origin=date(2005, 1, 1))
 
 
-def test_a_young_catalogue_is_calibrated_by_folds(features: pd.DataFrame):
+def test_a_young_catalogue_is_calibrated_by_folds_and_says_so(features: pd.DataFrame):
     """All films of one year: there are no years before the calibration years."""
     young = features[features["release_year"] == "2005"]
-    assert fit_revenue_model(young, seed=1).calibration_films == int(young["is_labelled"].sum())
+    fitted = fit_revenue_model(young, seed=1)
+    assert fitted.calibration_films == int(young["is_labelled"].sum())
+    assert "by folds" in fitted.calibration_in_words
 
 
 @pytest.mark.parametrize("count", [0, 10])
