@@ -191,12 +191,11 @@ def test_an_empty_field_is_not_seen_as_empty(features: pd.DataFrame):
 def test_a_film_whose_country_language_or_genre_nobody_typed_is_not_seen_as_such():
     """Their track records were NaN then and only then: a null flag with another name."""
     frame = many_films(120)
-    blank = frame.assign(
-        **{name: [[] for _ in range(120)] for name in ("countries", "spoken_languages", "genres")}
-    )
-    built = build_features(
-        blank, all_years(frame), KnownPast.of(FilmFacts.of(frame, FEATURE_SOURCE_COLUMNS))
-    )
+    past = KnownPast.of(FilmFacts.of(frame, FEATURE_SOURCE_COLUMNS))
+    blank = frame.copy()
+    for name in ("countries", "spoken_languages", "genres"):
+        blank[name] = pd.Series([[] for _ in range(len(frame))], dtype=object)
+    built = build_features(blank, all_years(frame), past)
     assert built["country_history_log"].isna().all()
     matrix = InputEncoding.learn(built).matrix(built)
     typed = [name for name in matrix if str(name).startswith(TYPED_BY_THE_CROWD)]
