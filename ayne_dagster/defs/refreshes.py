@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import dagster as dg
@@ -26,6 +27,7 @@ from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.sources.collecting import MOST_UNREADABLE_IN_A_ROW, collect
 from ayne_dagster.sources.failures import NothingAnswered
 from ayne_dagster.sources.fetch_result import FetchResult
+from ayne_dagster.storage.quarantine_bodies import forget_bodies
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -177,10 +179,18 @@ def refresh(
         try:
             store.make_table()
             store.mirror_now()
-            fetching.archive.forget_old(fetching.services.now())
+            _forget_old(fetching, purpose)
         except Exception as error:  # noqa: BLE001 - raised by the asset, after what came before it
             report.not_stored(error)
     return report
+
+
+def _forget_old(fetching: Fetching, purpose: str) -> None:
+    """Let go of what services said so long ago that it is not kept."""
+    now, archive = fetching.services.now(), fetching.archive
+    archive.forget_old(now)
+    oldest = now - timedelta(days=archive.keep_days)
+    forget_bodies(fetching.queries.warehouse, oldest, fetching.mirror, purpose=purpose)
 
 
 def take_over(store: AnswerStore, fetching: Fetching) -> int:

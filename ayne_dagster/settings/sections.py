@@ -208,8 +208,8 @@ class ArchiveSettings(Section):
         default=180,
         ge=0,
         le=180,
-        description="Raw answers are kept for so many days (TMDB allows six months); 0: only until "
-        "they stand in the warehouse.",
+        description="Raw answers are kept for so many days (TMDB allows six months), unreadable "
+        "ones in quarantine as well; 0: only until they stand in the warehouse.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ayne_dagster.defs.refreshes import RefreshReport, SourceOfRows, refresh
 from ayne_dagster.defs.resources import build_resources
 from ayne_dagster.defs.source_tables import TMDB_TABLE
 from ayne_dagster.domain.outcomes import FetchOutcome
-from ayne_dagster.domain.tables import DISCOVERED_MOVIES
+from ayne_dagster.domain.quarantine import quarantined_row
+from ayne_dagster.domain.tables import DISCOVERED_MOVIES, QUARANTINED_ANSWERS
 from ayne_dagster.settings import load_settings
 from ayne_dagster.sources.failures import CircuitOpen, ServiceUnavailable
 from ayne_dagster.sources.fetch_result import FetchResult
@@ -122,6 +124,16 @@ def test_pages_that_nobody_can_read_are_an_outage_too(fetching: Fetching):
     report = refreshed(fetching, page)
     assert "none of the 20 films" in str(report.failure)
     assert "could not be read" in str(report.failure)
+
+
+def test_a_refresh_forgets_old_bodies_of_the_quarantine(fetching: Fetching):
+    warehouse = fetching.queries.warehouse
+    old, new = NOW - timedelta(days=181), NOW - timedelta(days=179)
+    for at in (old, new):
+        put(warehouse, QUARANTINED_ANSWERS, quarantined_row("tmdb", "7", at, "no JSON", body="<p>"))
+    refreshed(fetching, lambda _, key: unknown(key))
+    kept = warehouse.rows("SELECT answered_at FROM quarantined_answers WHERE body IS NOT NULL")
+    assert [row["answered_at"] for row in kept] == [new]
 
 
 @pytest.mark.slow
