@@ -165,17 +165,6 @@ def spread_factors(tmdb_ids: pd.Series, spread: float) -> pd.Series:
     return pd.Series(1 - spread + 2 * spread * (hashed / 2**32), index=tmdb_ids.index)
 
 
-def due_times(
-    films: pd.DataFrame,
-    source: Source,
-    now: datetime,
-    policy: RefreshPolicy,
-    feed: ChangeFeed | None = None,
-) -> pd.Series:
-    """When each film is to be asked for at a source; NaT where it never is: see `decide`."""
-    return decide(films, source, now, policy, feed)["due_at"]
-
-
 def decide(
     films: pd.DataFrame,
     source: Source,

@@ -32,7 +32,7 @@ from ayne_dagster.sources.page_journal import PageJournal
 from ayne_dagster.sources.request_budget import RequestBudget
 from ayne_dagster.sources.retrying import RetryPolicy
 from ayne_dagster.sources.tmdb_changes import ChangedFilms, read_day
-from ayne_dagster.sources.tmdb_payloads import APPENDED, MovieDetails, MoviePage, Success
+from ayne_dagster.sources.tmdb_payloads import APPENDED, MovieDetails, MoviePage
 from ayne_dagster.sources.tmdb_rows import details_row, listed_row
 
 SERVICE = "tmdb"
@@ -116,15 +116,6 @@ class TmdbClient:
         trace: TracebackType | None,
     ) -> None:
         await self._http.aclose()
-
-    async def check_credential(self) -> None:
-        """Ask TMDB whether the credential is good: one request before many.
-
-        Raises:
-            BadCredential: It is not; the message names the setting.
-            SourceError: TMDB could not be asked.
-        """
-        await self._http.ask("authentication", {}, Success)
 
     async def movie_list(self, list_name: str, pages: int) -> list[dict[str, Any]]:
         """The first pages of a list, as rows of `movie_lists`.

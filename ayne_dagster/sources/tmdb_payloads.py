@@ -98,29 +98,11 @@ class ChangesPage(Payload):
     total_results: Annotated[int, Field(ge=0)]
 
 
-class MovieChanges(Payload):
-    """What changed of one film; `{"changes": []}` where nothing did."""
-
-    changes: list[dict[str, Any]]
-
-
-class FindResult(Payload):
-    """Films behind an id of another service."""
-
-    movie_results: list[ListedMovie]
-
-
 class Named(Payload):
     """Something with an id and a name: genre, company, keyword, collection."""
 
     id: Identity = None
     name: Text = None
-
-
-class GenreList(Payload):
-    """All genres."""
-
-    genres: list[Named]
 
 
 class Country(Payload):
@@ -287,9 +269,3 @@ class MovieDetails(Payload):
     def missing_parts(self) -> list[str]:
         """Appended parts that were not delivered."""
         return [name for name in APPENDED if getattr(self, name) is None]
-
-
-class Success(Payload):
-    """The answer of `/authentication` to a good credential."""
-
-    success: bool

@@ -17,7 +17,6 @@ from ayne_dagster.domain.refresh_policy import (
     days_by_band,
     decide,
     due_films,
-    due_times,
 )
 from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
 
@@ -133,7 +132,9 @@ def test_a_film_that_a_believed_feed_does_not_name_waits_for_its_verification():
 def test_the_verification_is_spread_as_intervals_are():
     """Without it all films of a first fill come due on one day, 160 days later."""
     films = planned(*(released(900, **answered(0)) for _ in range(200)))
-    waits = (due_times(films, TMDB, NOW, RefreshPolicy(), FEED) - NOW).dt.total_seconds() / 86_400
+    waits = (
+        decide(films, TMDB, NOW, RefreshPolicy(), FEED)["due_at"] - NOW
+    ).dt.total_seconds() / 86_400
     assert waits.between(144, 176).all()
     assert waits.max() - waits.min() > 25
 
@@ -273,7 +274,7 @@ def test_a_naming_makes_due_what_its_age_or_its_gap_does_and_never_puts_off(
     """Whether a film is due: by its age, or by its gap once it is named; spared ones later."""
     feed = ChangeFeed(TODAY - days(back + length), TODAY - days(back))
     plan, policy = frame(films), RefreshPolicy()
-    by_age = due_times(plan, TMDB, NOW, RefreshPolicy(is_feed_enabled=False))
+    by_age = decide(plan, TMDB, NOW, RefreshPolicy(is_feed_enabled=False))["due_at"]
     made = decide(plan, TMDB, NOW, policy, feed)
     is_due, asked = made["due_at"] <= NOW, pd.to_datetime(plan["tmdb_answered_at"], utc=True)
     named_at = pd.to_datetime(plan["named_at"], utc=True)

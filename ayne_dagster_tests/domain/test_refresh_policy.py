@@ -18,8 +18,8 @@ from ayne_dagster.domain.refresh_policy import (
     YOUNG,
     RefreshPolicy,
     age_bands,
+    decide,
     due_films,
-    due_times,
     is_gone,
     spread_factors,
 )
@@ -51,7 +51,7 @@ def band_on(day: date | None, now: datetime = NOW) -> str:
 
 
 def due(film: dict[str, Any], source: Source, policy: RefreshPolicy = EXACT) -> pd.Timestamp:
-    return due_times(planned(film), source, NOW, policy)[0]
+    return decide(planned(film), source, NOW, policy)["due_at"][0]
 
 
 @pytest.mark.parametrize(("age", "band", "tmdb_days", "omdb_days"), BOUNDARIES)
@@ -193,9 +193,9 @@ def test_the_same_moment_in_another_zone_gives_the_same_due_times():
     films = planned(*(released(age, **answered(7)) for age, *_ in BOUNDARIES))
     elsewhere = NOW.astimezone(timezone(timedelta(hours=13)))
     for source in Source:
-        here = due_times(films, source, NOW, RefreshPolicy())
+        here = decide(films, source, NOW, RefreshPolicy())["due_at"]
         pd.testing.assert_series_equal(
-            here, due_times(films, source, elsewhere, RefreshPolicy()), check_exact=True
+            here, decide(films, source, elsewhere, RefreshPolicy())["due_at"], check_exact=True
         )
 
 
@@ -216,7 +216,7 @@ def test_neighbouring_films_are_spread_evenly_over_the_whole_range():
 
 def test_due_times_carry_the_spread_of_the_film():
     films = planned(*(released(900, **answered(0)) for _ in range(200)))
-    days = (due_times(films, TMDB, NOW, RefreshPolicy()) - NOW).dt.total_seconds() / 86_400
+    days = (decide(films, TMDB, NOW, RefreshPolicy())["due_at"] - NOW).dt.total_seconds() / 86_400
     assert days.between(81, 99).all()
     assert days.max() - days.min() > 15
     expected = 90 * spread_factors(films["tmdb_id"], 0.10)

@@ -76,7 +76,7 @@ def test_every_key_of_the_sandbox_is_good_and_another_is_refused(
 ) -> None:
     async def check(key: str) -> None:
         async with tmdb_client(sandbox, budget, key) as tmdb:
-            await tmdb.check_credential()
+            await tmdb.movie_list("popular", 1)
 
     for key in sandbox.config.tmdb_keys:
         asyncio.run(check(key))
