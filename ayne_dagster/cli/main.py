@@ -18,6 +18,7 @@ _COMMANDS = {
     "sandbox": "ayne_dagster.cli.sandbox",
     "collect": "ayne_dagster.cli.collect",
     "due": "ayne_dagster.cli.due",
+    "history": "ayne_dagster.cli.history",
     "refresh": "ayne_dagster.cli.refresh",
     "run": "ayne_dagster.cli.run",
     "replay": "ayne_dagster.cli.replay",

@@ -6,8 +6,7 @@ tools (`table_exports.py`; queries over the Parquet mirror stand in `docs/analys
 
 from dataclasses import dataclass
 from datetime import datetime
-
-import pandas as pd
+from typing import Any
 
 from ayne_dagster.storage.movie_queries import MovieQueries
 
@@ -18,7 +17,7 @@ class HistoryQueries(MovieQueries):
 
     def film_series(
         self, tmdb_id: int, since: datetime | None = None, until: datetime | None = None
-    ) -> pd.DataFrame:
+    ) -> list[dict[str, Any]]:
         """The volatile numbers of a film, answer by answer.
 
         Args:
@@ -32,7 +31,7 @@ class HistoryQueries(MovieQueries):
             `changed_fields`. Months that were thinned have one row per source and those with
             changes.
         """
-        return self._frame(
+        return self._rows(
             "SELECT fetched_at, source, popularity, vote_count, rating, revenue_usd, "
             "rotten_tomatoes_percent, metascore, changed_fields FROM {refresh_history} "
             "WHERE tmdb_id = $film AND outcome IN ('row', 'unchanged') "
