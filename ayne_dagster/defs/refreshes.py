@@ -61,6 +61,7 @@ class RefreshReport:
         requests: Requests sent, retries included.
         stopped_by: Why the source deferred the rest, in words.
         failed_by: Why the last film that was not answered was not, in words.
+        failures: What came instead of answers, by the id asked for.
         failure: What ended the refresh early; what was fetched before it is stored.
     """
 
@@ -72,6 +73,7 @@ class RefreshReport:
     requests: int = 0
     stopped_by: str | None = None
     failed_by: str | None = None
+    failures: dict[str, str | None] = field(default_factory=dict)
     failure: BaseException | None = None
 
     def metadata(self) -> dict[str, Any]:
@@ -151,6 +153,7 @@ def refresh(
             with fetching.archive.session(source) as journal:
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
         try:
+            store.note_failures(report.failures, fetching.services.now())
             store.make_table()
             store.mirror_now()
             fetching.archive.forget_old(fetching.services.now())
@@ -210,6 +213,7 @@ async def _collect(
         for result in batch:
             if result.outcome is FetchOutcome.FAILED:
                 report.failed_by = result.detail
+                report.failures[str(result.key)] = result.detail
         await answers.take(batch)
 
     assert how.client is not None
