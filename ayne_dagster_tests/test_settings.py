@@ -137,6 +137,7 @@ WRONG = [
     ("EXPORT__BASE_URL", "ftp://files.tmdb.org/p"),
     ("EXPORT__BASE_URL", "https://files.tmdb.org:port/p"),
     ("IMDB__BASE_URL", "https://data sets.imdbws.com"),
+    ("BUDGET__REDIS_URL", "redis://:s3cretPassw/ord@localhost"),
 ]
 
 
@@ -167,6 +168,12 @@ def test_redis_without_its_address_is_refused_at_the_start(layers: Layers, url: 
     assert "is not set, and BUDGET__BACKEND is `redis`" in message
     layers.dotenv("BUDGET__BACKEND=redis", "BUDGET__REDIS_URL=redis://host:6379/0")
     assert layers.load().budget.redis_url is not None
+
+
+def test_an_address_of_a_redis_that_is_none_is_refused_without_its_password(layers: Layers):
+    layers.dotenv("BUDGET__REDIS_URL=redis://:s3cretPassw/ord@localhost")
+    assert "percent-encode the password" in layers.error()
+    assert "s3cret" not in layers.error()
 
 
 def test_a_history_thinned_below_what_freezes_a_film_is_refused(layers: Layers):

@@ -5,6 +5,7 @@ Lives here: the functions its processes run. Not here: who kills them (`crash.py
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,32 +15,54 @@ import duckdb
 import pandas as pd
 from dagster_duckdb_pandas import DuckDBPandasIOManager
 
+from ayne_dagster.defs import answers_as_they_come
 from ayne_dagster.defs.services import Services
 from ayne_dagster.settings import load_settings
 from benchmarks.collecting_process import prepare_process, run_collect
+from benchmarks.crash_repeats import note_requests
 
-YEARS = ("2019", "2020", "2021", "2022", "2023", "2024")
+YEARS = ("2017", "2018", "2019", "2020", "2021", "2022", "2023", "2024")
 
 
-def collect(environment: Mapping[str, str], first: str, last: str) -> None:
+@dataclass(frozen=True)
+class Task:
+    """What one process is to collect.
+
+    Attributes:
+        environment: Its settings.
+        years: First and last release year.
+        name: Its own, among all that ever work in this world.
+        notes: Folder for its note of the requests it sends.
+        commit_at: Answers it stores at once; None: as many as the platform does.
+    """
+
+    environment: Mapping[str, str]
+    years: tuple[str, str]
+    name: str
+    notes: Path
+    commit_at: int | None = None
+
+
+def collect(task: Task) -> None:
     """Run the `collect` job over a range of years, as `ayne collect` does."""
-    prepare_process(environment)
-    result = run_collect(first, last, raise_on_error=True)
+    _prepare(task)
+    if task.commit_at is not None:
+        answers_as_they_come.COMMIT_AT = task.commit_at
+    result = run_collect(*task.years, raise_on_error=True)
     raise SystemExit(0 if result.success else 1)
 
 
-def collect_with_stock_parts(environment: Mapping[str, str], first: str, last: str) -> None:
+def collect_with_stock_parts(task: Task) -> None:
     """The same films with the stock I/O manager and pandas' own Parquet writer.
 
     Each year's answers are gathered in memory, then stored; the same client and request budget, so
     that only the storing differs. Years that stand are asked for again: it refreshes.
     """
-    prepare_process(environment)
+    _prepare(task)
     settings = load_settings()
     database = settings.resolve(settings.database.path)
     database.parent.mkdir(parents=True, exist_ok=True)
     mirror = settings.resolve(settings.database.mirror_folder)
-    years = YEARS[YEARS.index(first) : YEARS.index(last) + 1]
 
     @dg.asset(
         name="tmdb_details",
@@ -56,7 +79,7 @@ def collect_with_stock_parts(environment: Mapping[str, str], first: str, last: s
         return frame
 
     manager = DuckDBPandasIOManager(database=str(database), schema="main")
-    for year in years:
+    for year in YEARS[YEARS.index(task.years[0]) : YEARS.index(task.years[1]) + 1]:
         with dg.DagsterInstance.ephemeral() as instance:
             dg.materialize(
                 [details],
@@ -74,12 +97,12 @@ async def _rows_of(year: str, settings: Any) -> list[dict[str, Any]]:
     return [result.row for result in results if result.row is not None]
 
 
-def prefill_stock(environment: Mapping[str, str]) -> None:
-    """Everything once, undisturbed."""
-    collect_with_stock_parts(environment, YEARS[0], YEARS[-1])
-
-
 def stock_ids(path: Path) -> set[int]:
     """Films the stock side holds."""
     with duckdb.connect(str(path), read_only=True) as connection:
         return {row[0] for row in connection.execute("SELECT tmdb_id FROM tmdb_details").fetchall()}
+
+
+def _prepare(task: Task) -> None:
+    prepare_process(task.environment)
+    note_requests(task.notes / f"{task.name}.tsv", task.name)

@@ -1,11 +1,18 @@
 """The folder and settings in which the crash benchmark collects, and who is at what in it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from pydantic import SecretStr
+
+from ayne_dagster.sources.request_budget import key_hash
 from benchmarks import crash_workers
 from benchmarks.collecting_world import CollectingWorld
+from benchmarks.crash_workers import Task
 
+QUOTA = 300
+"""OMDb's requests a day for each key: fewer than there are films with an imdb id."""
 _SHORTEST_PARQUET = 100
 
 
@@ -19,9 +26,36 @@ class CrashWorld(CollectingWorld):
             "TMDB__REQUESTS_PER_SECOND": "60",
             "OMDB__REQUESTS_PER_SECOND": "60",
             "DISCOVERY__LIST_PAGES": "2",
-            "OMDB__DAILY_QUOTA": "5000",
+            "OMDB__DAILY_QUOTA": str(QUOTA),
         }
     )
+
+    @property
+    def notes(self) -> Path:
+        """Where processes note the requests they send."""
+        return self.folder / "sent"
+
+    def with_omdb_key(self, key: str) -> "CrashWorld":
+        """The same folder; its processes ask OMDb with this key, which has a quota of its own."""
+        return replace(self, settings={**self.settings, "OMDB__API_KEY": key})
+
+    def task(self, years: tuple[str, str], name: str, commit_at: int | None = None) -> Task:
+        """What a process of this name collects here."""
+        return Task(self.environment, years, name, self.notes, commit_at)
+
+    def requests_noted_by(self, name: str) -> int:
+        """Requests a process of this name has sent so far."""
+        try:
+            return (self.notes / f"{name}.tsv").read_bytes().count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def most_counted_with(self, key: str) -> int:
+        """Requests the ledger has counted with a key of OMDb, on the day when they were most."""
+        return self._counted(
+            "SELECT coalesce(max(requests), 0) FROM used WHERE service = 'omdb' AND key_hash = ?",
+            key_hash(SecretStr(key)),
+        )
 
     def process_that_is(self, instant: str, pids: set[int]) -> int | None:
         """One of these processes that is writing, mirroring or archiving at this moment."""

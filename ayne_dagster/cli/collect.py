@@ -51,8 +51,8 @@ def command(
 
     Only films that are due by their age send a request: a second call right after the first sends
     next to none. Reaching a day's quota is no failure: what was fetched is stored, the rest stays
-    due. It runs the Dagster job `collect` (`refresh` with --refresh-only), so the run shows in the
-    UI as well.
+    due. A film that was asked for and not answered is: the exit code says so. It runs the Dagster
+    job `collect` (`refresh` with --refresh-only), so the run shows in the UI as well.
 
     \b
     Examples:
@@ -80,8 +80,22 @@ def command(
         print_json(_report(years, outcome))
     else:
         _show(years, outcome)
+    _end(outcome)
+
+
+def _end(outcome: "JobOutcome") -> None:
+    """Say what went wrong, and end with exit code 1 if anything did."""
+    why = outcome.words("failed by")
+    errors = [
+        f"{films:,} films of {asset} were not answered ({why.get(asset, 'no reason given')}). They "
+        "stay due: give the command again once the service answers"
+        for asset, films in outcome.failed.items()
+    ]
     if any("omdb_key_works" in words and "not set" not in words for words in outcome.failed_checks):
-        say_error("OMDb refused the key: ratings were not collected, everything else was")
+        errors.append("OMDb refused the key: ratings were not collected, everything else was")
+    for words in errors:
+        say_error(words)
+    if errors:
         raise click.exceptions.Exit(1)
 
 
@@ -131,6 +145,9 @@ def _show(years: Sequence[str], outcome: "JobOutcome") -> None:
             [[one.asset, *(one.figures.get(name) for name in _FIGURES)] for one in outcome.assets],
         )
     )
+    for asset, words in outcome.words("deferred by").items():
+        left = outcome.figure(asset, "deferred")
+        click.echo(f"{asset}: {left:,} films were left for later: {words}")
     for words in outcome.failed_checks:
         screen.print(f"[yellow]check failed:[/] {words}")
     screen.print("\nNext: [bold]ayne status[/], [bold]ayne ui[/], [bold]ayne export[/]")

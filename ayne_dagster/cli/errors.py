@@ -4,13 +4,26 @@ Lives here: exceptions of a command. Not here: which errors those are (`defs/fai
 which a run's record has to know as well. Everything else is a bug and shows its traceback.
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ayne_dagster.defs.failure_words import EXPECTED_ERRORS, means_interruption
 
+if TYPE_CHECKING:
+    from ayne_dagster.cli.job_runs import JobOutcome
+
 
 class RunFailed(RuntimeError):
-    """A Dagster run ended without success; the message says which step and why."""
+    """A Dagster run ended without success; the message says which step and why.
+
+    Attributes:
+        outcome: What it had done until then, where it came so far.
+    """
+
+    def __init__(self, message: str, outcome: "JobOutcome | None" = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 def is_expected(error: BaseException) -> bool:

@@ -158,16 +158,17 @@ def run_job(
                 },
                 raise_on_error=False,
             )
-        if not result.success:
-            if was_interrupted(result.all_events):
-                raise KeyboardInterrupt
-            raise RunFailed(_why(result))
-        return JobOutcome(
+        outcome = JobOutcome(
             run_id=result.run_id,
             seconds=time.monotonic() - started,
             assets=_figures(result),
             failed_checks=_failed_checks(result),
         )
+        if not result.success:
+            if was_interrupted(result.all_events):
+                raise KeyboardInterrupt
+            raise RunFailed(_why(result), outcome)
+        return outcome
 
 
 def recorded_runs(instance: "dg.DagsterInstance", fetching: "Fetching") -> "RunQueries":
@@ -252,14 +253,25 @@ def _step_output_of(instance: "dg.DagsterInstance") -> "StepOutput":
 
 
 def _figures(result: Any) -> list[AssetOutcome]:
-    """The figures of each asset; a run over many years materializes each once per year alike."""
-    figures: dict[str, dict[str, Any]] = {}
+    """The figures of each asset; a run over many years materializes each once per year alike.
+
+    Those of a step that failed with an answer of its own are in its failure.
+    """
+    told: list[tuple[str, Mapping[str, Any]]] = []
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
-        figures.setdefault(materialization.asset_key.to_user_string(), {}).update(
+        told.append((materialization.asset_key.to_user_string(), materialization.metadata))
+    told += [
+        (event.step_key, event.step_failure_data.user_failure_data.metadata)
+        for event in result.filter_events(lambda event: event.is_step_failure)
+        if event.step_failure_data.user_failure_data is not None
+    ]
+    figures: dict[str, dict[str, Any]] = {}
+    for asset, metadata in told:
+        figures.setdefault(asset, {}).update(
             {
                 name: value.value
-                for name, value in materialization.metadata.items()
+                for name, value in metadata.items()
                 if isinstance(value.value, (int, float, str)) and "](data:" not in str(value.value)
             }
         )

@@ -157,14 +157,14 @@ def _ask(
         try:
             outcome = run_job("refresh", block, run_config=config, is_quiet=is_quiet)
         except RunFailed as error:
-            runs.append(_run(ids, None, str(error)))
+            runs.append(_run(ids, error.outcome, str(error)))
         else:
             runs.append(_run(ids, outcome))
     return runs
 
 
 def _run(ids: list[int], outcome: "JobOutcome | None", error: str | None = None) -> dict[str, Any]:
-    """What a run did; nothing is known of one that failed but its error."""
+    """What a run did; of one that failed, as far as it came."""
     return {
         "run_id": outcome.run_id if outcome else None,
         "tmdb_ids": ids,

@@ -79,6 +79,9 @@ def _show(report: dict[str, Any]) -> None:
         if run["error"]:
             # Under the table: in a column of it the words would be a word wide.
             click.echo(f"{run['run_id'][:8]} failed: {_short(run['error'])}")
+        if run["films_failed"]:
+            unanswered = f"{run['films_failed']} films were not answered; they stay due"
+            click.echo(f"{run['run_id'][:8]}: {unanswered}")
     if not report["figures"]:
         return
     screen.print(

@@ -63,7 +63,7 @@ def settle_champion(
         model: The model itself.
         features: `features` rows of the year and of the years before.
         is_new: Whether it was just trained. One that is known is compared again where outcomes came
-            in, but leaves a champion alone that somebody chose by hand.
+            in, but leaves a champion alone that somebody chose by hand, while it can be used.
         now: Time of the decision, UTC.
         seed: Seed of the comparison's bootstrap.
 
@@ -89,6 +89,7 @@ def settle_champion(
             decision=PROMOTED if decision.is_promoted else REFUSED,
             reason=reason,
             now=now,
+            measured_by=_measure(champion, decision),
         )
     if decision.is_promoted or champion is None:
         return Standing(model_uri, True, reason)
@@ -110,7 +111,26 @@ def judge(
     beaten = _usable(registry, champion, features)
     if isinstance(beaten, str):
         return decide_without_champion(beaten)
-    return decide(model, beaten, features, year, seed=seed)
+    best = _best_before(registry, champion, features)
+    return decide(model, beaten, features, year, seed=seed, best=best)
+
+
+def _best_before(
+    registry: ModelRegistry, champion: RegisteredVersion, features: pd.DataFrame
+) -> "_FormerModel | None":
+    """The best champion of the line, where that is not the champion itself and can be used."""
+    found = [one for one in registry.versions(champion.year) if one.version == champion.measured_by]
+    if not found or found[0].version == champion.version:
+        return None
+    best = _usable(registry, found[0], features)
+    return None if isinstance(best, str) else best
+
+
+def _measure(champion: RegisteredVersion | None, decision: Decision) -> int | None:
+    """By which version those after a new champion are measured; None: by itself."""
+    if champion is None or decision.is_best:
+        return None
+    return champion.measured_by or champion.version
 
 
 def _usable(
@@ -209,11 +229,13 @@ def promote_by_hand(
     words = f"version {version.version} was made champion {how}: {decision.reason}"
     if reason:
         words += f"; said: {reason}"
+    before = registry.champion(version.year)
     return registry.record(
         version,
         decision=FORCED if is_forced else PROMOTED,
         reason=words,
         now=now,
+        measured_by=None if is_forced else _measure(before, decision),
     )
 
 
@@ -225,3 +247,25 @@ def champion_row(row: Mapping[str, Any], champion: RegisteredVersion) -> dict[st
         "is_champion": row["model_uri"] == champion.model_uri,
         "promotion_reason": champion.reason,
     }
+
+
+def by_champion_of_now(
+    row: Mapping[str, Any], stored: Mapping[str, Any] | None, registry: ModelRegistry
+) -> dict[str, Any]:
+    """A row about to be written, by the champion somebody may have chosen since it was made.
+
+    A run over many years takes minutes. Only a row that would change the champion the table names
+    is asked about: a run in which nothing changed needs no MLflow.
+
+    Args:
+        row: The row of `trained_model`.
+        stored: The year's row as the table holds it now, if it does.
+        registry: Where champions are.
+    """
+    known = stored and stored["champion_uri"]
+    if None in (known, row["champion_uri"]) or known == row["champion_uri"]:
+        return dict(row)
+    champion = registry.champion(int(row["release_year"]))
+    if champion is None or champion.model_uri == row["champion_uri"]:
+        return dict(row)
+    return champion_row(row, champion)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import dagster as dg
@@ -23,8 +24,10 @@ from ayne_dagster.defs.film_choice import Chosen, choose_films
 from ayne_dagster.defs.interruptible import run_interruptibly
 from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.domain.outcomes import FetchOutcome
-from ayne_dagster.sources.collecting import collect
+from ayne_dagster.sources.collecting import MOST_UNREADABLE_IN_A_ROW, collect
+from ayne_dagster.sources.failures import NothingAnswered
 from ayne_dagster.sources.fetch_result import FetchResult
+from ayne_dagster.storage.quarantine_bodies import forget_bodies
 
 Client = AbstractAsyncContextManager[Any]
 
@@ -94,6 +97,28 @@ class RefreshReport:
             "deferred by": self.stopped_by or self.chosen.left_by or "-",
         }
 
+    @property
+    def outage(self) -> NothingAnswered | None:
+        """That nothing readable came though films were asked for; None: something did.
+
+        One film that cannot be read is the film's own matter; only as many in a row as end the
+        asking are the service's.
+        """
+        failed, unusable = self.counts[FetchOutcome.FAILED], self.counts[FetchOutcome.UNUSABLE]
+        readable = (FetchOutcome.ROW, FetchOutcome.UNCHANGED, FetchOutcome.NOT_FOUND)
+        if any(self.counts[outcome] for outcome in readable) or not (
+            failed or unusable >= MOST_UNREADABLE_IN_A_ROW
+        ):
+            return None
+        left = self.counts[FetchOutcome.DEFERRED] + self.chosen.left
+        more = f", {left} more were left for later" if left else ""
+        return NothingAnswered(
+            self.store.table.source,
+            f"none of the {failed + unusable} films it was asked for was answered "
+            f"({self.failed_by or self.stopped_by}){more}. They stay due: run again once the "
+            "service answers",
+        )
+
     def not_stored(self, error: Exception) -> None:
         """Storing failed: that ends the step, whatever a source said before."""
         if self.failure is not None and error is not self.failure:
@@ -152,14 +177,23 @@ def refresh(
         elif len(wanted):
             with fetching.archive.session(source) as journal:
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
+        report.failure = report.failure or report.outage
         try:
             store.note_failures(report.failures, fetching.services.now())
             store.make_table()
             store.mirror_now()
-            fetching.archive.forget_old(fetching.services.now())
+            _forget_old(fetching, purpose)
         except Exception as error:  # noqa: BLE001 - raised by the asset, after what came before it
             report.not_stored(error)
     return report
+
+
+def _forget_old(fetching: Fetching, purpose: str) -> None:
+    """Let go of what services said so long ago that it is not kept."""
+    now, archive = fetching.services.now(), fetching.archive
+    archive.forget_old(now)
+    oldest = now - timedelta(days=archive.keep_days)
+    forget_bodies(fetching.queries.warehouse, oldest, fetching.mirror, purpose=purpose)
 
 
 def take_over(store: AnswerStore, fetching: Fetching) -> int:

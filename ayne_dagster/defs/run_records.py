@@ -190,6 +190,7 @@ def row_of(record: RunRecord, events: Iterable[DagsterEvent]) -> dict[str, Any]:
         ),
         "tmdb_requests": requests[Source.TMDB],
         "omdb_requests": requests[Source.OMDB],
+        "films_failed": max(_count(figures, asset, "failed") for asset in _ASKED_FOR_FILMS),
         "films_deferred": max(_count(figures, asset, "deferred") for asset in _ASKED_FOR_FILMS),
         "error": redact(why_it_failed(events))[:_LONGEST_ERROR] if status == "failed" else None,
         "updated_at": record.update_timestamp,

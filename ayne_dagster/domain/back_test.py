@@ -125,9 +125,13 @@ def scores_by_year(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled_scores(scored: pd.DataFrame, seed: int) -> dict[str, ScoreEstimates]:
-    """The scores of all films together by who predicted them; empty for fewer than two films."""
-    actual = scored["revenue_usd"].to_numpy(float)
-    predicted = {who: scored[column].to_numpy(float) for who, column in PREDICTIONS.items()}
+    """The scores of all films together by who predicted them; empty for fewer than two films.
+
+    The same films in any order give the same scores and intervals.
+    """
+    films = _in_order(scored)
+    actual = films["revenue_usd"].to_numpy(float)
+    predicted = {who: films[column].to_numpy(float) for who, column in PREDICTIONS.items()}
     try:
         return estimate_scores(actual, predicted, compared_with=MODEL, seed=seed)
     except UndefinedScoreError:
@@ -151,8 +155,9 @@ def pooled_table(
     """
     if not estimates:
         return pd.DataFrame()
+    films = _in_order(scored)
     actual, lower, upper = (
-        scored[name].to_numpy(float) for name in ("revenue_usd", "lower_usd", "upper_usd")
+        films[name].to_numpy(float) for name in ("revenue_usd", "lower_usd", "upper_usd")
     )
     inside = estimate_mean((actual >= lower) & (actual <= upper), seed=seed)
     width = f"x{model_scores.median_width(lower, upper):.0f}"
@@ -170,6 +175,11 @@ def pooled_table(
         }
         for who, of in estimates.items()
     )
+
+
+def _in_order(scored: pd.DataFrame) -> pd.DataFrame:
+    """The films year by year: a bootstrap draws them by their place."""
+    return scored.sort_values(["release_year", "tmdb_id"])
 
 
 def _in_words(estimate: Estimate) -> str:

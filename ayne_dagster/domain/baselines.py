@@ -29,9 +29,23 @@ LEAK_MARKER_PARAMETERS: dict[str, Any] = {
 }
 """Coarser than the model's: it is fitted beside each model, and only says about how much."""
 
+BASELINES_CODE_VERSION = "1"
+"""Raise it whenever the same films would give other baselines: scores kept beside them are of
+before then, and are made anew."""
+
 
 class NoForecastError(ValueError):
     """The leak marker was asked for a film without an outcome: it measures, it does not predict."""
+
+
+def baseline_parameters() -> dict[str, Any]:
+    """What decides the baselines besides the films and the seed, as JSON-able values."""
+    return {
+        "baselines_code_version": BASELINES_CODE_VERSION,
+        "budget_rule_years": BUDGET_RULE_YEARS,
+        "leak_marker": LEAK_MARKER_PARAMETERS,
+        "leak_marker_sees": OUTCOME_COLUMNS,
+    }
 
 
 def budget_rule(train: pd.DataFrame, films: pd.DataFrame, origin: date) -> np.ndarray:

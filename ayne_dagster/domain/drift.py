@@ -174,7 +174,7 @@ def error_drift(back_test: pd.DataFrame, seed: int) -> ErrorDrift | None:
     """Compare the errors of the newest scored year with those of the years before.
 
     Args:
-        back_test: Rows of `back_test`.
+        back_test: Rows of `back_test`, in any order.
         seed: Seed of the bootstrap.
 
     Returns:
@@ -183,8 +183,10 @@ def error_drift(back_test: pd.DataFrame, seed: int) -> ErrorDrift | None:
     year = newest_year(back_test)
     if year is None:
         return None
-    newest = back_test[back_test["release_year"].astype(str) == year]
-    before = years_before(back_test, year, ERROR_YEARS)
+    # A bootstrap draws films by their place, and the warehouse gives rows in any order.
+    rows = back_test.sort_values("tmdb_id")
+    newest = rows[rows["release_year"].astype(str) == year]
+    before = years_before(rows, year, ERROR_YEARS)
     if len(before) < MINIMUM_FILMS:
         return None
     actual, predicted, lower, upper = _columns(newest)

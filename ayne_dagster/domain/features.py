@@ -76,7 +76,7 @@ OUTCOME_COLUMNS: tuple[str, ...] = (
 """What is known of a film only after its release, beside revenue; kept for the leak marker and for
 checks, never an input."""
 
-FEATURES_CODE_VERSION = 1
+FEATURES_CODE_VERSION = 2
 """Raise it whenever the same details would give other features: rows of before stand in the table
 until their years run again, and a check names those years."""
 

@@ -77,6 +77,11 @@ PLAIN_COLUMNS: tuple[str, ...] = (
 )
 """Columns the matrix takes as they are."""
 
+TYPED_BY_THE_CROWD: tuple[str, ...] = tuple(
+    f"{kind}_history_" for kind in ("genre", "country", "language")
+)
+"""Track records of what every film has: a film without any is one whose field nobody has filled."""
+
 BUDGET_COLUMN = "budget_log"
 
 USUAL_MINUTES, _MINUTES = 105.0, (40.0, 240.0)
@@ -149,6 +154,9 @@ class InputEncoding:
         }
         for name in PLAIN_COLUMNS:
             columns[name] = as_floats(inputs[name])
+            if name.startswith(TYPED_BY_THE_CROWD):
+                # That nobody typed them must not be seen: no record is the usual one.
+                columns[name] = np.nan_to_num(columns[name])
         # As of texts: that nobody typed the running time must not be seen.
         columns["runtime_minutes"] = np.nan_to_num(columns["runtime_minutes"], nan=USUAL_MINUTES)
         for name in CODED_COLUMNS:

@@ -194,10 +194,11 @@ class TrackRecords:
             delay_days: An outcome counts only this many days after its film's release.
 
         Returns:
-            By name of `HISTORY_FACTS`, arrays of shape (films,): the number of earlier outcomes;
-            log revenue above that of all films, in the window; log revenue above the budget's
-            usual, in the window; the best outcome ever above that of all films; the first-named
-            entity's log revenue above that of all films, ever. NaN where there is none.
+            By name of `HISTORY_FACTS`, arrays of shape (films,): the mean number of earlier
+            outcomes of an entity (a sum would tell how many were typed in); log revenue above that
+            of all films, in the window; log revenue above the budget's usual, in the window; the
+            best outcome ever above that of all films; the first-named entity's log revenue above
+            that of all films, ever. NaN where there is none.
         """
         cutoff = days - delay_days
         usual, usual_lately = self._usual(cutoff)
@@ -209,6 +210,7 @@ class TrackRecords:
         best[count > 0] = past.best[last[count > 0] - 1]
         films = len(days)
         total, recent = _per_film(at, count, films), _per_film(at, lately, films)
+        named = np.bincount(at, minlength=films)
         weight = recent + self.prior_films
         summed = _per_film(at, past.sums[last] - past.sums[since], films) / _FIXED_POINT
         beyond = _per_film(at, past.beyond[last] - past.beyond[since], films) / _FIXED_POINT
@@ -219,7 +221,7 @@ class TrackRecords:
         led[asked] = (past.sums[last] - past.sums[first])[leading] / _FIXED_POINT
         is_known, leads = total > 0, led_count > 0
         return {
-            "films": np.where(is_known, total, np.nan),
+            "films": np.where(is_known, total / np.maximum(named, 1), np.nan),
             "log": np.where(is_known, (summed - recent * usual_lately) / weight, np.nan),
             "beyond_budget_log": np.where(is_known, beyond / weight, np.nan),
             "best_log": np.where(is_known, _largest(at, best, films) - usual, np.nan),

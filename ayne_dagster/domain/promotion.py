@@ -94,6 +94,11 @@ class Comparison:
         is_close = self.candidate_rmsle <= self.champion_rmsle * (1 + TOLERANCE)
         return is_close and not self.difference.low > 0
 
+    @property
+    def is_no_larger(self) -> bool:
+        """Whether the candidate's error is at most the champion's."""
+        return self.candidate_rmsle <= self.champion_rmsle
+
     def in_words(self) -> str:
         """The numbers in a sentence's middle: RMSLE 1.532 against 1.541 on 412 films of 2024."""
         low, high = self.difference.low, self.difference.high
@@ -111,16 +116,25 @@ class Decision:
     Attributes:
         is_promoted: Whether it does.
         reason: Why, in words with the numbers.
-        comparison: The numbers; None where there was nothing to compare.
+        comparison: The numbers that decided; None where there was nothing to compare.
+        is_best: Whether nothing it was compared with has a smaller error, so that those after it
+            are measured by it.
     """
 
     is_promoted: bool
     reason: str
     comparison: Comparison | None = None
+    is_best: bool = True
 
 
 def decide(
-    candidate: Judged, champion: Judged, features: pd.DataFrame, year: int, *, seed: int
+    candidate: Judged,
+    champion: Judged,
+    features: pd.DataFrame,
+    year: int,
+    *,
+    seed: int,
+    best: Judged | None = None,
 ) -> Decision:
     """Decide whether the candidate of a year follows its champion.
 
@@ -129,24 +143,50 @@ def decide(
     tie is not worse: the candidate knows the newer data. Where there are too few films for that,
     the champion stays, unless the candidate learned from `MORE_FILMS` times as many.
 
+    By the champion alone fifty trainings, each a little under one per cent worse, would make a
+    model two thirds worse. So the candidate must not be worse than the best of the champion's line
+    either, by the same rule.
+
     Args:
         candidate: The newest model of the year.
         champion: The one forecasts come from.
         features: `features` rows of the year and of the years before, with today's outcomes.
         year: The release year.
         seed: Seed of the bootstrap.
+        best: The best champion so far of those the champion followed within the tolerance; None:
+            the champion itself.
     """
     shared = shared_films(candidate, champion, features, year)
     if len(shared) >= MINIMUM_FILMS:
         comparison = compare(shared, seed=seed)
-        verdict = "not worse than" if comparison.is_not_worse else "worse than"
-        reason = f"{verdict} the champion: {comparison.in_words()}"
-        return Decision(comparison.is_not_worse, reason, comparison)
+        if not comparison.is_not_worse:
+            return Decision(False, f"worse than the champion: {comparison.in_words()}", comparison)
+        before = None if best is None else shared_films(candidate, best, features, year)
+        return _beside_best(comparison, before, seed=seed)
     too_few = f"only {len(shared)} {shared.which} to compare by, {MINIMUM_FILMS} are needed"
     learned = f"{candidate.train_films:,} films against {champion.train_films:,}"
     if candidate.train_films >= MORE_FILMS * champion.train_films:
         return Decision(True, f"{too_few}; it learned from far more, {learned}")
     return Decision(False, f"{too_few}; the champion stays (learned from {learned})")
+
+
+def _beside_best(comparison: Comparison, before: SharedFilms | None, *, seed: int) -> Decision:
+    """The decision on a candidate that is not worse than the champion.
+
+    Args:
+        comparison: Of candidate and champion.
+        before: Films of the candidate and the best champion before; None, or too few, say nothing.
+        seed: Seed of the bootstrap.
+    """
+    reason = f"not worse than the champion: {comparison.in_words()}"
+    if before is None or len(before) < MINIMUM_FILMS:
+        return Decision(True, reason, comparison, is_best=comparison.is_no_larger)
+    with_best = compare(before, seed=seed)
+    if with_best.is_not_worse:
+        is_best = comparison.is_no_larger and with_best.is_no_larger
+        return Decision(True, reason, comparison, is_best=is_best)
+    worse = "not worse than the champion, but worse than the best of those before it"
+    return Decision(False, f"{worse}: {with_best.in_words()}", with_best)
 
 
 def shared_films(

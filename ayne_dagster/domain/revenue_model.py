@@ -32,7 +32,7 @@ from ayne_dagster.domain.linear_part import BUDGET_PENALTY, OUTCOME_PENALTY
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MODEL_CODE_VERSION = "6"
+MODEL_CODE_VERSION = "7"
 """Raise it whenever the same training rows would give another model: stored ones are then not
 reused, and no champion of before is run by today's code."""
 
@@ -65,6 +65,19 @@ class RevenueModel:
     calibration_films: int
     train_films: int
     validation: pd.DataFrame
+
+    @property
+    def calibration_in_words(self) -> str:
+        """What the interval was calibrated on."""
+        if self.calibration_films >= self.train_films:
+            return (
+                f"the interval is calibrated by folds over all {self.train_films} films before it, "
+                "which makes it a little too narrow"
+            )
+        return (
+            f"the interval is calibrated on the newest {self.calibration_films} of "
+            f"{self.train_films} films before it"
+        )
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Predict the worldwide gross of films.
@@ -199,16 +212,18 @@ def _unseen_predictions(films: pd.DataFrame, seed: int, end: pd.Timestamp) -> pd
     """Predictions of films the predicting parts were not fitted on.
 
     The year before the origin by parts of the years before it: the same step into the future the
-    model will be used for; with few films in it the two years before. Where either side is too
-    small (a young catalogue), five folds over all films instead: a little too narrow, since films
-    of the same time help.
+    model will be used for; with few films in it the two years before. Further ahead no film of
+    the year before has an outcome: the last year that has any stands for it. Where either side is
+    too small (a young catalogue), five folds over all films instead: a little too narrow, since
+    films of the same time help.
 
     Returns:
         Columns tmdb_id, predicted_log, half_width_log, sorted by tmdb_id.
     """
     if len(films) < MINIMUM_RESIDUALS:
         return pd.DataFrame(columns=["tmdb_id", "predicted_log", "half_width_log"])
-    one, two = (end - pd.DateOffset(years=years) for years in CALIBRATION_YEARS)
+    after_last = pd.Timestamp(year=films["release_date"].max().year + 1, month=1, day=1)
+    one, two = (min(end, after_last) - pd.DateOffset(years=years) for years in CALIBRATION_YEARS)
     is_one_enough = (films["release_date"] >= one).sum() >= ENOUGH_CALIBRATION_FILMS
     since = one if is_one_enough else two
     is_recent = films["release_date"] >= since

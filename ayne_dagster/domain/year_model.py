@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ayne_dagster.domain.back_test import SCORE_COLUMNS, no_films, score_films, scores_of
+from ayne_dagster.domain.baselines import baseline_parameters
 from ayne_dagster.domain.features import MODEL_INPUT_COLUMNS
 from ayne_dagster.domain.leaks import reject_leaks
 from ayne_dagster.domain.number_columns import as_floats
@@ -87,10 +88,12 @@ def training_fingerprint(features: pd.DataFrame, year: int) -> str:
 def outcomes_fingerprint(features: pd.DataFrame, year: int) -> str:
     """Hash of the films of the year that have an outcome: says whether its scores still hold.
 
+    What decides the baselines is in it: their scores are stored beside the model's.
     Votes and ratings are left out, although the leak marker sees them: they move every day, and it
     would be fitted again for every year and run.
     """
-    return data_fingerprint(films_with_outcome(features, year))
+    films = data_fingerprint(films_with_outcome(features, year))
+    return _hash_of({"films": films, "baselines": baseline_parameters()})
 
 
 def data_fingerprint(films: pd.DataFrame) -> str:
@@ -123,7 +126,11 @@ def data_fingerprint(films: pd.DataFrame) -> str:
 
 def parameters_hash(seed: int) -> str:
     """Hash of `model_parameters`: two runs that agree in it and in the data share a model."""
-    text = json.dumps(model_parameters(seed), sort_keys=True)
+    return _hash_of(model_parameters(seed))
+
+
+def _hash_of(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -173,6 +180,7 @@ def train_year(
         reason = f"trained on {len(train)} films before {year}, scored on {len(test)} of {year}"
         predictions = score_films(model, train, test, date(year, 1, 1), seed)
         scores = scores_of(predictions)
+    reason += f"; {model.calibration_in_words}"
     return YearModel(
         year, status, reason, len(train), len(test), scores, fingerprint, model, predictions
     )

@@ -19,6 +19,8 @@ from pydantic import (
     field_validator,
 )
 
+from ayne_dagster.sources.redis_address import NO_REDIS_ADDRESS, is_redis_address
+
 
 def _empty_is_unset(value: object) -> object:
     """An empty variable (`TMDB__API_KEY=`) means "not given", as in a copied `.env.example`."""
@@ -160,7 +162,7 @@ class BudgetSettings(Section):
 
     @field_validator("redis_url")
     @classmethod
-    def _is_there_when_needed(
+    def _is_there_when_needed_and_an_address(
         cls, value: SecretStr | None, info: ValidationInfo
     ) -> SecretStr | None:
         if value is None and info.data.get("backend") == "redis":
@@ -169,6 +171,8 @@ class BudgetSettings(Section):
                 ".env (redis://:password@host:6379/0), or set BUDGET__BACKEND=file: processes of "
                 "one machine need no Redis"
             )
+        if value is not None and not is_redis_address(value.get_secret_value()):
+            raise ValueError(NO_REDIS_ADDRESS)
         return value
 
 
@@ -204,8 +208,8 @@ class ArchiveSettings(Section):
         default=180,
         ge=0,
         le=180,
-        description="Raw answers are kept for so many days (TMDB allows six months); 0: only until "
-        "they stand in the warehouse.",
+        description="Raw answers are kept for so many days (TMDB allows six months), unreadable "
+        "ones in quarantine as well; 0: only until they stand in the warehouse.",
     )
 
 

@@ -68,6 +68,10 @@ class CircuitOpen(ServiceUnavailable):
     """Not asked: too many asks in a row came to nothing, so the service is left alone a while."""
 
 
+class NothingAnswered(SourceError):
+    """Films were asked for, and for none of them came an answer that could be read."""
+
+
 class LedgerUnusable(Exception):
     """What counts requests (a file, or Redis) cannot be used; the message says what to do.
 

@@ -17,6 +17,7 @@ from ayne_dagster.redaction import redact, register_secret
 from ayne_dagster.sources import budget_rules as rules
 from ayne_dagster.sources.budget_rules import Pace
 from ayne_dagster.sources.failures import LedgerUnusable
+from ayne_dagster.sources.redis_address import NO_REDIS_ADDRESS, is_redis_address
 from ayne_dagster.sources.redis_scripts import ASK, MARK_OVER, PAUSE, READ, TELL
 from ayne_dagster.sources.request_budget import BudgetStatus, ServiceLimits, Turn
 from ayne_dagster.sources.waiting_line import Busy, SharedBudget
@@ -53,7 +54,8 @@ class RedisRequestBudget(SharedBudget):
     ) -> None:
         super().__init__(limits, sleep)
         register_secret(url)
-        password = urlsplit(url.get_secret_value()).password
+        address = url.get_secret_value()
+        password = urlsplit(address).password if is_redis_address(address) else None
         if password:
             register_secret(SecretStr(unquote(password)))
         self._url = url
@@ -158,6 +160,11 @@ class RedisRequestBudget(SharedBudget):
     def _open(self) -> "Redis":
         # A connection must not cross a fork: the child opens its own.
         if self._redis is None or self._owner_pid != os.getpid():
+            if not is_redis_address(self._url.get_secret_value()):
+                # The client's own error would quote a piece of it.
+                raise LedgerUnusable(
+                    f"request budget in Redis: BUDGET__REDIS_URL {NO_REDIS_ADDRESS}"
+                )
             from redis import Redis
             from redis.backoff import NoBackoff
             from redis.retry import Retry

@@ -28,6 +28,7 @@ _URI_TAG = "model_uri"
 _DECISION_TAG = "decision"
 _REASON_TAG = "decision_reason"
 _DECIDED_TAG = "decided_at"
+_MEASURE_TAG = "measured_by"
 _VERSIONS_OF_MODEL_TAG = "mlflow.modelVersions"
 _PER_PAGE = 1_000
 
@@ -49,6 +50,8 @@ class RegisteredVersion:
         aliases: `candidate`, `champion`, both or none.
         decision: What was decided about it last: promoted, refused, forced; None: nothing yet.
         reason: Why, in words.
+        measured_by: Number of the best champion of its line, by which those after it are measured;
+            None: itself.
     """
 
     year: int
@@ -59,6 +62,7 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
     decision: str | None
     reason: str | None
+    measured_by: int | None = None
 
     @property
     def is_champion(self) -> bool:
@@ -107,7 +111,13 @@ class ModelRegistry:
         return self.version(year, number)
 
     def record(
-        self, version: RegisteredVersion, *, decision: str, reason: str, now: datetime
+        self,
+        version: RegisteredVersion,
+        *,
+        decision: str,
+        reason: str,
+        now: datetime,
+        measured_by: int | None = None,
     ) -> RegisteredVersion:
         """Write down what was decided about a version; promoted or forced it becomes champion.
 
@@ -116,12 +126,18 @@ class ModelRegistry:
             decision: `PROMOTED`, `REFUSED` or `FORCED`.
             reason: Why, in words.
             now: When, UTC.
+            measured_by: Number of the best champion of its line; None: itself.
 
         Returns:
             The version as it is now.
         """
         name, number = self.name_of(version.year), str(version.version)
-        tags = {_DECISION_TAG: decision, _REASON_TAG: reason, _DECIDED_TAG: now.isoformat()}
+        tags = {
+            _DECISION_TAG: decision,
+            _REASON_TAG: reason,
+            _DECIDED_TAG: now.isoformat(),
+            _MEASURE_TAG: number if measured_by is None else str(measured_by),
+        }
         for key, value in tags.items():
             self._client.set_model_version_tag(name, number, key, value)
         # The alias last: a champion whose reason is missing would be worse than the other way.
@@ -253,4 +269,5 @@ def _as_version(year: int, found: Any, aliases: Mapping[str, Any]) -> Registered
         tuple(sorted(name for name, named in aliases.items() if int(named) == number)),
         found.tags.get(_DECISION_TAG),
         found.tags.get(_REASON_TAG),
+        int(found.tags[_MEASURE_TAG]) if _MEASURE_TAG in found.tags else None,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ayne_dagster.cli.job_runs import AssetOutcome, JobOutcome
 from ayne_dagster.cli.sandbox_world import sandbox_environment
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
@@ -25,6 +26,28 @@ def sandbox(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
         for name, value in sandbox_environment(running.url, project, first_year=1900).items():
             monkeypatch.setenv(name, value)
         yield running
+
+
+def test_films_that_were_not_answered_are_said_and_end_collect_with_1(
+    invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An outage in the middle of a run was green and looked like nothing was due."""
+    monkeypatch.setenv("TMDB__API_KEY", "5ec2e75ec2e75ec2e75ec2e75ec2e75e")
+    figures = {
+        "requests": 30, "failed": 5, "failed by": "503: back soon", "deferred": 70,
+        "deferred by": "tmdb: too many asks in a row came to nothing",
+    }  # fmt: skip
+    outcome = JobOutcome("4c6a9d31", 2.0, [AssetOutcome("tmdb_details", figures)])
+    monkeypatch.setattr("ayne_dagster.cli.job_runs.run_job", lambda *_, **__: outcome)
+    result = invoke("collect", "--start-year", str(YEAR), "--end-year", str(YEAR))
+    assert result.exit_code == 1
+    shown = " ".join(result.stdout.split())
+    assert "tmdb_details: 70 films were left for later: tmdb: too many asks in a row" in shown
+    assert "5 films of tmdb_details were not answered (503: back soon)" in result.stderr
+    assert "stay due" in result.stderr
+
+    figures.update({"failed": 0, "failed by": "-"})
+    assert invoke("collect", "--start-year", str(YEAR)).exit_code == 0
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def test_runs_are_shown_with_their_figures_their_reasons_and_what_the_last_days_
     (project / "data").mkdir()
     record(
         RunQueries(Warehouse(project / "data" / "ayne.duckdb")),
-        run("good-run", started_at=JUST_NOW, films_processed=1234),
+        run("good-run", started_at=JUST_NOW, films_processed=1234, films_failed=7),
         run(
             "bad-run1", started_at=JUST_NOW, status="failed", error="step x failed:\n " + "w" * 300
         ),
@@ -52,6 +52,8 @@ def test_runs_are_shown_with_their_figures_their_reasons_and_what_the_last_days_
     assert said["figures"][0]["success_rate"] == 0.5
     limited = json.loads(invoke("runs", "--json", "--limit", "1", "--job", "collect").stdout)
     assert len(limited["runs"]) == 1
+
+    assert "good-run: 7 films were not answered; they stay due" in invoke("runs").stdout
 
     shown = invoke("runs", "--status", "failed").stdout
     (reason,) = [line for line in shown.splitlines() if line.startswith("bad-run1 failed: ")]

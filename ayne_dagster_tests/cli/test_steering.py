@@ -144,11 +144,13 @@ def test_a_named_film_that_is_not_answered_is_a_failure_with_its_reason(
 ):
     """It once said "not asked", without a reason, and was green; a second block ran after it."""
     monkeypatch.setenv("TMDB__API_KEY", "5ec2e75ec2e75ec2e75ec2e75ec2e75e")
-    outcomes = iter([NOT_ANSWERED, None])
+    outcomes, is_partial = iter([NOT_ANSWERED, None]), True
 
     def made(job: str, years: list[str], **_: Any) -> JobOutcome:
         if (outcome := next(outcomes)) is None:
             raise RunFailed("step tmdb_details failed: the file is held")
+        if not is_partial:
+            raise RunFailed("step tmdb_details failed: none was answered", outcome)
         return outcome
 
     monkeypatch.setattr("ayne_dagster.cli.job_runs.run_job", made)
@@ -169,6 +171,12 @@ def test_a_named_film_that_is_not_answered_is_a_failure_with_its_reason(
     assert shown.exit_code == 1
     assert "tmdb_details: 1 not answered (connection refused)" in shown.output
     assert "no answer" in shown.output
+
+    outcomes, is_partial = iter([NOT_ANSWERED]), False
+    shown = invoke("refresh", "1", "--force")
+    assert shown.exit_code == 1
+    for words in ("none was answered", "1 not answered (connection refused)", "no answer"):
+        assert words in shown.output
 
 
 def test_a_run_by_hand_counts_what_was_not_answered(

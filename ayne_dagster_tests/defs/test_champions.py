@@ -75,6 +75,40 @@ def test_a_weaker_recipe_does_not_reach_the_forecasts(world: World):
     assert (refused.version, refused.decision, refused.reason) == (2, REFUSED, after[3])
 
 
+def test_a_champion_chosen_while_a_run_trains_is_not_undone_by_its_end(world: World):
+    """The run wrote the rows it had read at its beginning, and forecasts came from the old one."""
+    before, this = THIS_YEAR - 1, THIS_YEAR
+    registry = registry_of(world, "ayne_revenue")
+    old, another = (
+        world.value("SELECT model_uri FROM trained_model WHERE release_year = ?", str(year))
+        for year in (before, this)
+    )
+
+    def promote_meanwhile(labelled: pd.DataFrame, year: int) -> str:
+        if year == this:
+            version = registry.register(before, another)
+            promote_by_hand(
+                registry, version, Decision(True, "x"), is_forced=True, reason=None, now=NOW
+            )
+            world.execute(
+                "UPDATE trained_model SET champion_uri = ?, is_champion = false "
+                "WHERE release_year = ?", another, str(before)
+            )  # fmt: skip
+        return year_model.outcomes_fingerprint(labelled, year)
+
+    with pytest.MonkeyPatch.context() as patch:
+        where = "ayne_dagster.defs.assets.trained_model.outcomes_fingerprint"
+        patch.setattr(where, promote_meanwhile)
+        run = world.run("model", years=(str(before), str(this)), assets=["trained_model"])
+    assert run.success, run.failure_words()
+    assert run.figures("trained_model")["years unchanged"] == 2
+    (row,) = world.rows(
+        "SELECT model_uri, champion_uri, is_champion, promotion_reason FROM trained_model "
+        "WHERE release_year = ?", str(before)
+    )  # fmt: skip
+    assert row == (old, another, False, "version 2 was made champion by force: x")
+
+
 def registry_of(world: World, experiment: str) -> ModelRegistry:
     folder = world.folder / "mlflow"
     return ModelRegistry(

@@ -1,14 +1,31 @@
 """The lists are replaced by lists, never by what a service in trouble says."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ayne_dagster.defs.assets import movie_lists
+from ayne_dagster.defs.fetching import Fetching
 from ayne_dagster.defs.job_options import Category, RunOptions
+from ayne_dagster.defs.resources import build_resources
+from ayne_dagster.domain.tables import MOVIE_LISTS
+from ayne_dagster.domain.tables.fetched import LIST_NAMES
 from ayne_dagster.sandbox.config import SandboxConfig
 from ayne_dagster.sandbox.server import RunningSandbox, running_sandbox
+from ayne_dagster.settings import load_settings
+from ayne_dagster.sources.failures import (
+    CircuitOpen,
+    QuotaExhausted,
+    ServiceUnavailable,
+    SourceError,
+)
 from ayne_dagster_tests.defs.world import FIRST_YEAR, LAST_YEAR, PLANTED_TMDB_KEY, World
+from ayne_dagster_tests.storage.film_rows import NOW, row_of
 
 FORCED = RunOptions(force=True, pages_per_category=2)
 
@@ -105,3 +122,93 @@ def test_a_list_without_films_is_read_once_like_the_others(tmp_path: Path) -> No
         assert first > 0
         assert world.value("SELECT count(*) FROM list_readings WHERE films = 0") > 0
         assert read_with(world) == (0, films)
+
+
+@dataclass
+class Lists:
+    """What TMDB says of its lists: films of each, or what goes wrong."""
+
+    films: dict[str, int | Exception]
+    requests: int = 0
+
+    @property
+    def stats(self) -> "Lists":
+        return self
+
+    @asynccontextmanager
+    async def tmdb(self) -> AsyncIterator["Lists"]:
+        yield self
+
+    def now(self) -> datetime:
+        return NOW
+
+    async def movie_list(self, name: str, pages: int) -> list[dict[str, Any]]:
+        self.requests += pages
+        films = self.films[name]
+        if isinstance(films, Exception):
+            raise films
+        return [
+            row_of(MOVIE_LISTS, list_name=name, position=n, tmdb_id=n) for n in range(1, films + 1)
+        ]
+
+
+def read_from(fetching: Fetching, **changed: int | Exception) -> tuple[dict[str, int], Any]:
+    """Films stored per list after a reading of all, forced, and the figures it gave."""
+    services: Any = Lists({**dict.fromkeys(LIST_NAMES, 2), **changed})
+    reading = replace(fetching, services=services)
+    options = RunOptions(force=True, pages_per_category=1, categories=list(Category))
+    _, figures = movie_lists._read_if_old(options, reading, "a test")
+    stored = fetching.queries.listed_films()
+    return {name: sum(f["list_name"] == name for f in stored) for name in LIST_NAMES}, figures
+
+
+@pytest.fixture
+def fetching(project: Path) -> Fetching:
+    return build_resources(load_settings(), now=lambda: NOW)["fetching"]
+
+
+@pytest.mark.parametrize("error", [ServiceUnavailable, CircuitOpen, QuotaExhausted])
+def test_one_list_that_is_not_answered_keeps_its_films_and_stops_no_other(
+    fetching: Fetching, error: type[SourceError]
+) -> None:
+    """Five times a server error for one list, and the day's run failed with the other four."""
+    assert set(read_from(fetching)[0].values()) == {2}
+    three = dict.fromkeys(LIST_NAMES, 3)
+    stored, figures = read_from(
+        fetching, **{**three, "upcoming": error("tmdb", "500: not that list")}
+    )
+    assert stored == {**three, "upcoming": 2}
+    assert figures["lists kept"] == "upcoming"
+    assert "500: not that list" in figures["reason"]
+    read_at = fetching.queries.list_readings()
+    assert set(read_at) == set(LIST_NAMES)
+    assert figures["requests"] == len(LIST_NAMES)
+
+
+def test_a_list_that_never_was_answered_is_asked_for_again(fetching: Fetching) -> None:
+    stored, _ = read_from(fetching, upcoming=ServiceUnavailable("tmdb", "500"))
+    assert stored["upcoming"] == 0
+    assert "upcoming" not in fetching.queries.list_readings()
+
+
+def test_an_outage_of_every_list_is_a_failure_whatever_is_stored(fetching: Fetching) -> None:
+    read_from(fetching)
+    nothing = dict.fromkeys(LIST_NAMES, ServiceUnavailable("tmdb", "503: back soon"))
+    with pytest.raises(ServiceUnavailable, match="back soon"):
+        read_from(fetching, **nothing)
+    spent = dict.fromkeys(LIST_NAMES, QuotaExhausted("tmdb", "the day is used up"))
+    stored, figures = read_from(fetching, **spent)
+    assert set(stored.values()) == {2}
+    assert "the day is used up" in figures["reason"]
+
+
+def test_the_one_list_that_is_left_to_read_does_not_fail_the_run(fetching: Fetching) -> None:
+    """The others are fresh: TMDB answers, but for this list, run after run."""
+    read_from(fetching, upcoming=ServiceUnavailable("tmdb", "500"))
+    services: Any = Lists({"upcoming": ServiceUnavailable("tmdb", "500: not that list")})
+    _, figures = movie_lists._read_if_old(
+        RunOptions(pages_per_category=1, categories=list(Category)),
+        replace(fetching, services=services),
+        "a test",
+    )
+    assert figures["lists kept"] == "upcoming"

@@ -43,6 +43,7 @@ def tmdb_details() -> dg.MaterializeResult:
             "answers with a row": 7,
             "answers without a change": 2,
             "not found": 1,
+            "failed": 3,
             "deferred": 4,
             "deferred by": "the run's limit",
         }
@@ -180,6 +181,7 @@ def test_a_run_is_one_row_whose_figures_are_counted_once_however_many_years_it_h
         "films_processed": 10,
         "tmdb_requests": 14,
         "omdb_requests": 6,
+        "films_failed": 3,
         "films_deferred": 9,
         "error": None,
     }

@@ -65,6 +65,17 @@ def test_the_scores_are_those_of_their_column(scored: pd.DataFrame):
         assert scores[name] == expected, name
 
 
+def test_the_order_of_the_films_does_not_move_an_interval(scored: pd.DataFrame):
+    """Rows come from the warehouse in any order; the same films then got other intervals."""
+    shuffled = scored.sample(frac=1, random_state=3)
+    assert list(shuffled["tmdb_id"]) != list(scored["tmdb_id"])
+    estimates = pooled_scores(scored, seed=1)
+    assert pooled_scores(shuffled, seed=1) == estimates
+    pd.testing.assert_frame_equal(
+        pooled_table(shuffled, estimates, seed=1), pooled_table(scored, estimates, seed=1)
+    )
+
+
 def test_no_films_have_no_scores_and_no_table():
     assert set(scores_of(no_films()).values()) == {None}
     assert table_of(no_films()).empty

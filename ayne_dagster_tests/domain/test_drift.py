@@ -134,6 +134,7 @@ def scored(newest_spread: float, per_year: int = 200) -> pd.DataFrame:
     predicted = actual * np.exp(generator.normal(0, spread, count))
     return pd.DataFrame(
         {
+            "tmdb_id": np.arange(count) + 1,
             "release_year": years,
             "revenue_usd": actual,
             "predicted_revenue_usd": predicted,
@@ -149,6 +150,11 @@ def test_errors_that_grew_by_half_have_drifted():
     assert (found.year, found.films, found.films_before) == ("2019", 200, 1_000)
     assert found.has_drifted
     assert found.interval_coverage < found.interval_coverage_before
+
+
+def test_the_order_of_the_rows_does_not_move_the_interval_of_an_error():
+    rows = scored(1.5)
+    assert error_drift(rows.sample(frac=1, random_state=3), seed=1) == error_drift(rows, seed=1)
 
 
 @pytest.mark.parametrize(("spread", "per_year"), [(1.0, 200), (0.5, 200), (1.2, 30)])

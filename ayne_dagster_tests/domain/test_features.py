@@ -83,6 +83,18 @@ def test_history_uses_only_labels_of_films_released_180_days_before():
     assert one(features, 3)["company_history_log"] == 0, "as good as all films: it is the only one"
 
 
+def test_how_many_companies_were_typed_in_is_not_counted():
+    """The sum over a film's companies was the length of its list in disguise."""
+    frame = details(
+        *(film(n, company_ids=[n], release_date=date(2005, 1, 1)) for n in (1, 2, 3)),
+        film(4, company_ids=[1]),
+        film(5, company_ids=[1, 2, 3]),
+    )
+    features = build_features(frame, ["2010"])
+    assert one(features, 4)["company_history_films"] == 1
+    assert one(features, 5)["company_history_films"] == 1
+
+
 def test_only_the_first_five_of_the_cast_have_a_history():
     frame = details(
         film(1, cast_ids=[6], release_date=date(2005, 1, 1)),
@@ -91,7 +103,7 @@ def test_only_the_first_five_of_the_cast_have_a_history():
     )
     features = build_features(frame, ["2010"])
     assert np.isnan(one(features, 2)["cast_history_log"])
-    assert one(features, 3)["cast_history_films"] == 1
+    assert one(features, 3)["cast_history_films"] == 1 / 5
 
 
 def test_the_first_film_of_a_collection_is_no_sequel():

@@ -113,7 +113,7 @@ def test_it_agrees_with_the_plain_definition():
             continue
         usual_lately = np.mean([outcomes[p] for p in lately]) if lately else 0.0
         weight = len(recent) + PRIOR
-        assert history["films"][film] == len(voices)
+        assert history["films"][film] == len(voices) / len(named)
         expected = {
             "log": (sum(recent) - len(recent) * usual_lately) / weight,
             "beyond_budget_log": sum(recent) / 2 / weight,

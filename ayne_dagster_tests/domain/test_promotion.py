@@ -9,6 +9,7 @@ import pytest
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.promotion import (
     MINIMUM_FILMS,
+    compare,
     decide,
     decide_first,
     decide_without_champion,
@@ -117,6 +118,45 @@ def test_a_sure_difference_counts_even_where_it_is_small(
     assert decision.comparison.candidate_rmsle < 1.01 * decision.comparison.champion_rmsle
     assert decision.comparison.difference.low > 0
     assert not decision.is_promoted
+
+
+def with_rmsle(
+    features: pd.DataFrame, outcomes: pd.Series, rmsle: float, noise_seed: int
+) -> Guesser:
+    """A guesser with just this error on the films of the year."""
+    one = Guesser(outcomes, 1.0, noise_seed)
+    shared = shared_films(one, one, features, YEAR)
+    return Guesser(outcomes, rmsle / compare(shared, seed=SEED).candidate_rmsle, noise_seed)
+
+
+def test_many_small_steps_back_do_not_add_up(features: pd.DataFrame, outcomes: pd.Series):
+    """Each follower could be one per cent worse than the last: twenty were a fifth worse."""
+    best = with_rmsle(features, outcomes, 1.0, 0)
+    champion = candidate = best
+    rmsle, decision = 1.0, None
+    for noise_seed in range(1, 21):
+        candidate = with_rmsle(features, outcomes, rmsle * 1.004, noise_seed)
+        decision = decide(candidate, champion, features, YEAR, seed=SEED, best=best)
+        if decision.is_promoted:
+            assert not decision.is_best
+            champion, rmsle = candidate, rmsle * 1.004
+    assert rmsle == pytest.approx(1.004**2)
+    assert decision is not None
+    assert decision.reason.startswith(
+        "not worse than the champion, but worse than the best of those before it: RMSLE 1.012"
+    )
+    assert decide(candidate, champion, features, YEAR, seed=SEED).is_promoted
+
+
+def test_who_is_no_worse_than_any_before_is_what_the_next_are_measured_by(
+    features: pd.DataFrame, outcomes: pd.Series
+):
+    best, champion = (with_rmsle(features, outcomes, error, 1) for error in (1.0, 1.005))
+    between, better = (with_rmsle(features, outcomes, error, 2) for error in (1.003, 0.99))
+    decided = [decide(one, champion, features, YEAR, seed=SEED, best=best)
+               for one in (between, better)]  # fmt: skip
+    assert [(one.is_promoted, one.is_best) for one in decided] == [(True, False), (True, True)]
+    assert decide(between, champion, features, YEAR, seed=SEED).is_best
 
 
 def test_a_year_without_outcomes_is_judged_by_the_calibration_films_both_have(

@@ -7,9 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ayne_dagster.domain.features import PostReleaseInputError, build_features
+from ayne_dagster.domain.features import (
+    FEATURE_SOURCE_COLUMNS,
+    PostReleaseInputError,
+    build_features,
+)
+from ayne_dagster.domain.film_facts import FilmFacts, KnownPast
 from ayne_dagster.domain.intervals import TooFewResidualsError
-from ayne_dagster.domain.model_inputs import GENRES, InputEncoding
+from ayne_dagster.domain.model_inputs import GENRES, TYPED_BY_THE_CROWD, InputEncoding
 from ayne_dagster.domain.revenue_model import (
     RevenueModel,
     fit_revenue_model,
@@ -91,10 +96,12 @@ def test_films_of_the_origin_or_later_are_refused(features: pd.DataFrame):
         fit_revenue_model(features, seed=42, origin=date(2005, 1, 1))
 
 
-def test_a_young_catalogue_is_calibrated_by_folds(features: pd.DataFrame):
+def test_a_young_catalogue_is_calibrated_by_folds_and_says_so(features: pd.DataFrame):
     """All films of one year: there are no years before the calibration years."""
     young = features[features["release_year"] == "2005"]
-    assert fit_revenue_model(young, seed=1).calibration_films == int(young["is_labelled"].sum())
+    fitted = fit_revenue_model(young, seed=1)
+    assert fitted.calibration_films == int(young["is_labelled"].sum())
+    assert "by folds" in fitted.calibration_in_words
 
 
 @pytest.mark.parametrize("count", [0, 10])
@@ -179,6 +186,21 @@ def test_an_empty_field_is_not_seen_as_empty(features: pd.DataFrame):
     facts = [name for name in names if name.startswith((*columns, "certification_level"))]
     assert len(facts) >= len(columns)
     assert not matrix[facts].isna().any(axis=None)
+
+
+def test_a_film_whose_country_language_or_genre_nobody_typed_is_not_seen_as_such():
+    """Their track records were NaN then and only then: a null flag with another name."""
+    frame = many_films(120)
+    past = KnownPast.of(FilmFacts.of(frame, FEATURE_SOURCE_COLUMNS))
+    blank = frame.copy()
+    for name in ("countries", "spoken_languages", "genres"):
+        blank[name] = pd.Series([[] for _ in range(len(frame))], dtype=object)
+    built = build_features(blank, all_years(frame), past)
+    assert built["country_history_log"].isna().all()
+    matrix = InputEncoding.learn(built).matrix(built)
+    typed = [name for name in matrix if str(name).startswith(TYPED_BY_THE_CROWD)]
+    assert len(typed) == 15
+    assert (matrix[typed] == 0).all(axis=None)
 
 
 def test_the_seed_and_the_version_of_the_trees_are_among_the_parameters():

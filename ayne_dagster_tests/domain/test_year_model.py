@@ -5,6 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from ayne_dagster.domain import baselines
 from ayne_dagster.domain.features import OUTCOME_COLUMNS, build_features
 from ayne_dagster.domain.tables import BACK_TEST, TRAINED_MODEL
 from ayne_dagster.domain.year_model import (
@@ -124,6 +125,24 @@ def test_a_year_without_outcomes_has_a_model_and_no_scores(without_outcomes: Yea
     assert set(result.scores.values()) == {None}
 
 
+def test_a_year_further_ahead_is_calibrated_on_the_last_films_there_are_and_says_so(
+    trained: YearModel, without_outcomes: YearModel
+):
+    """Its interval came from folds over all films, too narrow, and nothing said so."""
+    model = without_outcomes.model
+    assert model is not None
+    assert model.calibration_films < model.train_films
+    assert without_outcomes.reason == (
+        "no film of 2020 has an outcome yet; the interval is calibrated on the newest "
+        f"{model.calibration_films} of {model.train_films} films before it"
+    )
+    assert trained.model is not None
+    assert trained.reason.endswith(
+        f"; the interval is calibrated on the newest {trained.model.calibration_films} of "
+        f"{trained.model.train_films} films before it"
+    )
+
+
 def test_scores_that_one_film_leaves_undefined_are_null_not_zero(features: pd.DataFrame):
     of_year = features[features["release_year"] == str(YEAR)].head(1)
     before = features[features["release_date"] < pd.Timestamp(YEAR, 1, 1)]
@@ -157,6 +176,22 @@ def test_the_fingerprint_is_known_before_training(features: pd.DataFrame, traine
     assert training_fingerprint(features, YEAR) == trained.data_fingerprint
     again = train_year(features, YEAR, seed=42, fitted=trained.model, fingerprint="known already")
     assert again.data_fingerprint == "known already"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BUDGET_RULE_YEARS", 7), ("LEAK_MARKER_PARAMETERS", {}), ("BASELINES_CODE_VERSION", "0")],
+)
+def test_scores_hold_only_as_long_as_the_baselines_beside_them(
+    features: pd.DataFrame, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+):
+    """A stored year kept the scores of a baseline that the code no longer had."""
+    before = outcomes_fingerprint(features, YEAR)
+    training, parameters = training_fingerprint(features, YEAR), parameters_hash(42)
+    monkeypatch.setattr(baselines, name, value, raising=False)
+    assert outcomes_fingerprint(features, YEAR) != before
+    assert training_fingerprint(features, YEAR) == training
+    assert parameters_hash(42) == parameters
 
 
 def test_the_fingerprint_follows_the_values_and_not_the_order_or_the_types(features: pd.DataFrame):

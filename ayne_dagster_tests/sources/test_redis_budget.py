@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from ayne_dagster.sources.failures import LedgerUnusable
+from ayne_dagster.sources.redis_address import is_redis_address
 from ayne_dagster.sources.redis_budget import RedisRequestBudget
 from ayne_dagster.sources.request_budget import RequestBudget, ServiceLimits
 
@@ -62,10 +63,38 @@ def test_a_redis_that_is_not_there_says_what_to_do_and_no_password() -> None:
     assert raised.value.__cause__ is None
 
 
-def test_a_wrong_password_and_a_wrong_address_say_what_to_do(redis_url: str) -> None:
-    for url in (redis_url.replace("not-a-secret", "wrong"), "http://127.0.0.1/"):
-        with pytest.raises(LedgerUnusable, match="check that it runs"):
-            send(RedisRequestBudget(SecretStr(url), LIMITS))
+def test_a_wrong_password_says_what_to_do(redis_url: str) -> None:
+    url = redis_url.replace("not-a-secret", "wrong")
+    with pytest.raises(LedgerUnusable, match="check that it runs"):
+        send(RedisRequestBudget(SecretStr(url), LIMITS))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3cretPassw/ord@127.0.0.1:1",
+        "redis://:s3cretPassw#ord@127.0.0.1:1",
+        "redis://:s3cretPassw?ord@127.0.0.1:1",
+        "redis://:65001/s3cretPassw@127.0.0.1:1",
+        "redis://:[s3cretPassw@127.0.0.1:1",
+        "redis://:ok@127.0.0.1:s3cretPassw",
+        "http://:s3cretPassw@127.0.0.1/",
+        "127.0.0.1:6379",
+    ],
+)
+def test_what_is_no_address_of_a_redis_is_refused_and_never_quoted(url: str) -> None:
+    """A password with a slash was read as a port, and the error showed it up to the slash."""
+    with pytest.raises(LedgerUnusable, match="percent-encode the password") as raised:
+        send(RedisRequestBudget(SecretStr(url), LIMITS))
+    assert "s3cret" not in f"{raised.value!r} {raised.value.__context__!r}"
+    assert "65001" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1", "rediss://me:a%2Fb@[::1]:6379/2", "unix:///r"]
+)
+def test_a_redis_may_have_any_address_its_client_knows(url: str) -> None:
+    assert is_redis_address(url)
 
 
 def test_without_the_package_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ def run(run_id: str, **values: Any) -> dict[str, Any]:
         "films_processed": 3,
         "tmdb_requests": 3,
         "omdb_requests": 2,
+        "films_failed": 0,
         "films_deferred": 0,
         "error": None,
         "updated_at": ended or NOW,

@@ -8,11 +8,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
+from ayne_dagster.defs.champions import settle_champion
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.revenue_model import model_parameters
 from ayne_dagster.domain.year_model import YearModel, parameters_hash, train_year
@@ -25,6 +26,7 @@ from ayne_dagster.storage.model_registry import (
     ModelRegistry,
     VersionNotFoundError,
 )
+from ayne_dagster_tests.domain import test_promotion
 from ayne_dagster_tests.domain.invented_films import all_years, many_films
 
 YEAR = 2010
@@ -120,6 +122,32 @@ def test_a_promoted_version_is_champion_and_a_refused_one_is_not(
     assert forced is not None
     assert (forced.version, forced.decision, forced.reason) == (2, FORCED, "because")
     assert not registry.version(YEAR, 1).is_champion
+
+
+def test_the_followers_of_a_champion_are_measured_by_the_best_of_their_line(
+    registry: ModelRegistry, models: list[str]
+):
+    """Each was compared with the one before it alone, and one per cent after another added up."""
+    frame = many_films(900)
+    features = build_features(frame, all_years(frame))
+    outcomes = features.set_index("tmdb_id")["revenue_usd"].astype(float)
+    year = test_promotion.YEAR
+    guessers = {
+        address: test_promotion.with_rmsle(features, outcomes, rmsle, noise_seed)
+        for noise_seed, (address, rmsle) in enumerate(zip(models, (1.0, 1.004, 1.012), strict=True))
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry.log, "load_model", guessers.__getitem__)
+        for address, guesser in guessers.items():
+            settle_champion(
+                registry, year, address, cast("Any", guesser), features, is_new=True, now=NOW,
+                seed=SEED,
+            )  # fmt: skip
+    third, second, first = registry.versions(year)
+    assert (first.decision, first.measured_by) == (PROMOTED, 1)
+    assert (second.decision, second.measured_by, second.is_champion) == (PROMOTED, 1, True)
+    assert third.decision == REFUSED
+    assert "worse than the best of those before it: RMSLE 1.012 against 1.000" in str(third.reason)
 
 
 def test_a_server_that_writes_numbers_as_text_has_a_champion_too(

@@ -1,7 +1,7 @@
 """`movie_lists`: current membership of TMDB's five lists."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,13 @@ from ayne_dagster.defs.job_options import RunOptions
 from ayne_dagster.defs.services import Services
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.tables import LIST_READINGS, MOVIE_LISTS
-from ayne_dagster.sources.failures import CircuitOpen, QuotaExhausted, UnusableAnswer
+from ayne_dagster.sources.failures import (
+    CircuitOpen,
+    QuotaExhausted,
+    ServiceUnavailable,
+    SourceError,
+    UnusableAnswer,
+)
 from ayne_dagster.storage.duckdb_io_manager import load_frame, write_batch, write_metadata
 
 
@@ -45,6 +51,8 @@ def movie_lists(
     ):
         fetching.set_back_clocks()
         frame, figures = _read_if_old(chosen, fetching, purpose)
+        if figures.get("lists kept", "-") != "-":
+            context.log.warning("%s", figures["reason"])
     return dg.MaterializeResult(
         metadata={
             **figures,
@@ -79,18 +87,13 @@ def _read_if_old(
     if not due:
         figures = {"requests": 0, "reason": _why_none(chosen, fresh_until)}
         return _stored_or_made(stored, fetching, purpose), figures
-    try:
-        read, refused, requests = run_interruptibly(_read_lists(fetching.services, due, pages))
-    except (QuotaExhausted, CircuitOpen) as error:
-        # TMDB's day is used up, or it is down: the lists stay as they were.
-        if not stored:
-            raise
-        figures = {"requests": error.tries, "reason": f"lists kept: {error}"}
-        return load_frame(queries.warehouse, MOVIE_LISTS), figures
+    read, refused, requests = run_interruptibly(_read_lists(fetching.services, due, pages))
     kept = _why_kept(read, refused, {film["list_name"] for film in stored})
     is_any_left = len(kept) < len(due)
     if refused and not is_any_left and not stored:
         raise next(iter(refused.values()))
+    if not read and due == chosen:
+        _raise_outage(refused.values())
     told = {"requests": requests, "lists kept": ", ".join(sorted(kept)) or "-"}
     why_kept = f"lists kept: {'; '.join(kept.values())}"
     if not is_any_left:
@@ -110,6 +113,19 @@ def _read_if_old(
         "reason": f"{reason}; {why_kept}" if kept else reason,
         **figures,
     }
+
+
+def _raise_outage(errors: Iterable[SourceError]) -> None:
+    """End the step where every list was asked for and TMDB is down for all of them.
+
+    Not where it was left alone: its day is used up, or somebody found it down a moment ago.
+
+    Raises:
+        ServiceUnavailable: The first of its kind.
+    """
+    for error in errors:
+        if isinstance(error, ServiceUnavailable) and not isinstance(error, CircuitOpen):
+            raise error
 
 
 def _why_none(chosen: Sequence[str], fresh_until: Mapping[str, datetime]) -> str:
@@ -151,7 +167,7 @@ def _write(
 
 def _why_kept(
     read: Mapping[str, Sequence[Any]],
-    refused: Mapping[str, UnusableAnswer],
+    refused: Mapping[str, SourceError],
     had_films: Collection[str],
 ) -> dict[str, str]:
     """The lists that stay as they were, each with the reason.
@@ -167,17 +183,17 @@ def _why_kept(
 
 async def _read_lists(
     services: Services, names: Sequence[str], pages: int
-) -> tuple[dict[str, list[dict[str, Any]]], dict[str, UnusableAnswer], int]:
-    """The rows of each list, or why its answer is none; and the requests sent.
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, SourceError], int]:
+    """The rows of each list, or why there are none; and the requests sent.
 
-    What one list answers says nothing about the others.
+    What becomes of one list says nothing about the others.
     """
-    refused: dict[str, UnusableAnswer] = {}
+    refused: dict[str, SourceError] = {}
 
     async def read(name: str) -> tuple[str, list[dict[str, Any]]]:
         try:
             return name, await tmdb.movie_list(name, pages)
-        except UnusableAnswer as error:
+        except (UnusableAnswer, ServiceUnavailable, QuotaExhausted) as error:
             refused[name] = error
             return name, []
 

@@ -14,10 +14,11 @@ from ayne_dagster.defs.stored_results import stored_result
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.domain.outcomes import FetchOutcome
 from ayne_dagster.domain.tables import OMDB_RATINGS
-from ayne_dagster.sources.failures import BadCredential
+from ayne_dagster.sources.failures import BadCredential, NothingAnswered
 
 _SHOWN = ["imdb_id", "release_year", "imdb_rating", "rotten_tomatoes_percent", "metascore"]
 KEY_CHECK = "omdb_key_works"
+ANSWER_CHECK = "omdb_answers"
 
 
 @dg.asset(
@@ -27,7 +28,8 @@ KEY_CHECK = "omdb_key_works"
         kinds={"omdb", "duckdb"},
         description="IMDb, Rotten Tomatoes and Metacritic ratings, votes, US box office and awards "
         "of every film with an imdb id that is due. The day's quota ends the asking, not the run: "
-        "the rest stays due. Without a working OMDb key the graph goes on and a check says so.",
+        "the rest stays due. Without a working OMDb key, or while OMDb is down, the graph goes on "
+        "and a check says so.",
     ),
     deps=[tmdb_details],
     # Said here, because the return type of an asset with checks of its own is not read.
@@ -37,7 +39,12 @@ KEY_CHECK = "omdb_key_works"
             KEY_CHECK,
             asset="omdb_ratings",
             description="OMDb did not refuse the key of OMDB__API_KEY.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            ANSWER_CHECK,
+            asset="omdb_ratings",
+            description="OMDb answered at least one of the films it was asked for, if any.",
+        ),
     ],
 )
 def omdb_ratings(
@@ -60,7 +67,9 @@ def omdb_ratings(
         fetching=fetching,
         run_id=context.run.run_id,
     )
-    if report.failure is not None and not isinstance(report.failure, BadCredential):
+    if report.failure is not None and not isinstance(
+        report.failure, (BadCredential, NothingAnswered)
+    ):
         report.fail()
     return stored_result(
         context,
@@ -70,7 +79,7 @@ def omdb_ratings(
         columns=_SHOWN,
         plot=lambda rows, films: plot_omdb_ratings(rows, films=films),
         plot_name="distribution of ratings",
-        check_results=[_key_check(context, services, report)],
+        check_results=[_key_check(context, services, report), _answer_check(context, report)],
     )
 
 
@@ -80,7 +89,7 @@ def _key_check(
     """Pass, or a red mark that says what to do; the graph goes on either way."""
     if not services.has_omdb_key:
         words = f"OMDB__API_KEY is not set: {report.chosen.due} films wait for their ratings"
-    elif report.failure is not None:
+    elif isinstance(report.failure, BadCredential):
         words = str(report.failure)
     else:
         answered = report.counts[FetchOutcome.ROW] + report.counts[FetchOutcome.NOT_FOUND]
@@ -94,4 +103,14 @@ def _key_check(
     severity = dg.AssetCheckSeverity.ERROR if services.has_omdb_key else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         passed=False, check_name=KEY_CHECK, severity=severity, metadata={"reason": words}
+    )
+
+
+def _answer_check(context: dg.AssetExecutionContext, report: RefreshReport) -> dg.AssetCheckResult:
+    """Pass, or a red mark that says that OMDb is down; what TMDB told goes on either way."""
+    if not isinstance(report.failure, NothingAnswered):
+        return dg.AssetCheckResult(passed=True, check_name=ANSWER_CHECK)
+    context.log.error("%s", report.failure)
+    return dg.AssetCheckResult(
+        passed=False, check_name=ANSWER_CHECK, metadata={"reason": str(report.failure)}
     )

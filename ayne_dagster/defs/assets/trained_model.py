@@ -10,7 +10,7 @@ import pandas as pd
 from ayne_dagster.charts.images import inline_image
 from ayne_dagster.charts.previews import preview
 from ayne_dagster.charts.trained_model import plot_predictions, plot_scores_by_year
-from ayne_dagster.defs.champions import settle_champion
+from ayne_dagster.defs.champions import by_champion_of_now, settle_champion
 from ayne_dagster.defs.job_options import ModelYears, RunOptions
 from ayne_dagster.defs.partitions import (
     dated_keys,
@@ -98,6 +98,8 @@ def trained_model(
                 partition_key=year,
             )
             advance(1)
+    stored = queries.stored_rows(TRAINED_MODEL, [row["release_year"] for row in rows])
+    rows = [by_champion_of_now(row, stored.get(row["release_year"]), registry) for row in rows]
     frame = pd.DataFrame(rows, columns=TRAINED_MODEL.column_names, dtype=object)
     every_year = with_stored(
         queries,

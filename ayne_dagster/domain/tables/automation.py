@@ -69,6 +69,8 @@ PIPELINE_RUNS = TableContract(
                "for most; a step that was killed has none.", nullable=False, minimum=0),
         Column("tmdb_requests", T.BIGINT, "Requests sent to TMDB.", nullable=False, minimum=0),
         Column("omdb_requests", T.BIGINT, "Requests sent to OMDb.", nullable=False, minimum=0),
+        Column("films_failed", T.BIGINT, "Films asked for and not answered, at the service that "
+               "failed for most: they stay due.", nullable=False, minimum=0, default=0),
         Column("films_deferred", T.BIGINT, "Films left due by quota or limit, at the service that "
                "left most.", nullable=False, minimum=0),
         Column("error", T.VARCHAR, "Why it failed, in words."),

@@ -228,7 +228,11 @@ TRAINED_MODEL = TableContract(
             minimum=0,
         ),
         Column("data_fingerprint", T.VARCHAR, "Hash of the training rows."),
-        Column("outcomes_fingerprint", T.VARCHAR, "Hash of the films of the year scored on."),
+        Column(
+            "outcomes_fingerprint",
+            T.VARCHAR,
+            "Hash of the films of the year scored on, and of the baselines.",
+        ),
         Column("parameters_hash", T.VARCHAR, "Hash of what decides a model besides the rows."),
         Column("model_uri", T.VARCHAR, "Address of the model in MLflow."),
         Column(

@@ -71,7 +71,7 @@ BACK_TEST = TableContract(
         Column(
             "outcomes_fingerprint",
             T.VARCHAR,
-            "Hash of the films of the year it was scored on.",
+            "Hash of the films of the year it was scored on, and of the baselines.",
             nullable=False,
         ),
         Column("model_uri", T.VARCHAR, "Address of the model in MLflow.", nullable=False),

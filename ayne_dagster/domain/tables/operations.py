@@ -156,7 +156,11 @@ QUARANTINED_ANSWERS = TableContract(
         Column("tmdb_id", T.BIGINT, "TMDB's id of the film it was meant for.", minimum=1),
         Column("answered_at", T.TIMESTAMPTZ, "When.", nullable=False),
         Column("reason", T.VARCHAR, "Why it is no row.", nullable=False),
-        Column("body", T.VARCHAR, "What was answered: JSON or raw text, cut where it is long."),
+        Column(
+            "body",
+            T.VARCHAR,
+            "What was answered, JSON or raw text, cut where it is long; NULL once it is old.",
+        ),
     ),
 )
 

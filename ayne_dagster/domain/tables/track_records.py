@@ -97,7 +97,7 @@ NAMES: dict[str, tuple[str, str, str, str, str]] = {
 search for one finds it."""
 
 _WORDS: tuple[str, ...] = (
-    "Earlier films with an outcome of its {words}; NULL: none.",
+    "Earlier films with an outcome of each of its {words}, their mean; NULL: none.",
     "Log revenue of {years} years' films of its {words}, constant prices, above all, smoothed.",
     "The same above what their budgets usually came to ({kind}).",
     "The best of them ever, above all films ({kind}).",
@@ -108,7 +108,7 @@ _WORDS: tuple[str, ...] = (
 def history_columns() -> tuple[Column, ...]:
     """Five columns per kind; each counts films released at least 180 days before only."""
     return tuple(
-        _column(kind, name, words, minimum=1 if name.endswith("_films") else None)
+        _column(kind, name, words, minimum=0 if name.endswith("_films") else None)
         for kind in ENTITY_KINDS
         for name, words in zip(NAMES[kind.name], _WORDS, strict=True)
     )
