@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ayne_dagster.domain.back_test import MODEL
 from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS, build_features
+from ayne_dagster.domain.score_intervals import estimate_scores
+from ayne_dagster.domain.year_model import films_with_outcome, training_films
+from ayne_dagster_tests.domain.invented_films import all_years, many_films
 from benchmarks import benchmark_films, model
 
 
@@ -51,6 +55,40 @@ def test_amounts_the_protocol_leaves_out_are_unknown(name: str, kept: float) -> 
     assert not left_out["is_unit_suspect"][0]
     features = build_features(benchmark_films.as_details(films(**{name: kept})), ["2015"])
     assert features[f"{name}_usd"][0] == kept
+
+
+def test_other_films_than_those_of_the_goal_are_a_goal_missed() -> None:
+    """A file with fewer films was scored as if it were the benchmark."""
+    outcome = np.array([1e6, 2e7, 3e8, 4e7])
+    predicted = pd.DataFrame(
+        {"release_year": "2014", "revenue_usd": outcome, "lower_usd": outcome / 2,
+         "upper_usd": outcome * 2}
+    )  # fmt: skip
+    ours = estimate_scores(outcome, {MODEL: outcome}, compared_with=MODEL, seed=1)[MODEL]
+    films_goal, *others = model._goals(predicted, ours, 1.0, 1.0)
+    assert (films_goal.words, films_goal.is_met) == ("n 4 = 1,861", False)
+    assert others[0].is_met
+
+
+def test_what_is_timed_is_the_training_and_scoring_of_a_year(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fit alone was: a year also checks for leaks, fits the baselines, predicts and scores."""
+    frame = many_films(120)
+    features = build_features(frame, all_years(frame))
+    year = int(features["release_year"].max())
+    asked: list[tuple[pd.DataFrame, int]] = []
+    monkeypatch.setattr(model, "_TRAINING_FILMS", 200)
+    monkeypatch.setattr(model, "TEST_YEARS", range(year - 1, year + 1))
+    monkeypatch.setattr(
+        model, "train_year", lambda films, of_year, **_: asked.append((films, of_year))
+    )
+    model._time_training(features)
+    ((films, of_year),) = asked
+    assert of_year == year
+    assert len(training_films(films, year)) == 200
+    assert len(films_with_outcome(films, year)) == len(films_with_outcome(features, year)) > 0
+    assert films["tmdb_id"].is_unique
 
 
 def test_without_the_films_it_says_so_and_misses_nothing(

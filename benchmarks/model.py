@@ -9,7 +9,6 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +17,24 @@ import pandas as pd
 from ayne_dagster.domain.back_test import MODEL, PREDICTIONS
 from ayne_dagster.domain.features import build_features
 from ayne_dagster.domain.model_scores import coverage, median_width
-from ayne_dagster.domain.revenue_model import fit_revenue_model, labelled_films
+from ayne_dagster.domain.revenue_model import labelled_films
 from ayne_dagster.domain.score_intervals import Estimate, ScoreEstimates, estimate_scores
-from ayne_dagster.domain.year_model import train_year, training_films
+from ayne_dagster.domain.year_model import films_with_outcome, train_year, training_films
 from benchmarks.benchmark_films import FILMS_FILE, POPULATION, as_details, read_features
 from benchmarks.reference_model import reference_forecasts
 from benchmarks.reporting import Figures, Goal, Report
 
 GOAL = (
-    "test years 2014-2019 pooled: RMSLE <= 1.55, R2 >= .66; the 80 % interval holds .78-.82 of "
-    "films, .73-.87 in each year, median width <= x35; a year on 10,000 films trained in 10 s, "
-    "features of 100,000 films in 30 s"
+    "test years 2014-2019 pooled, n = 1,861: RMSLE <= 1.55, R2 >= .66; the 80 % interval holds "
+    ".78-.82 of films, .73-.87 in each year, median width <= x35; a year on 10,000 films trained "
+    "and scored in 10 s, features of 100,000 films in 30 s"
 )
 FORECASTS_FILE = Path("data/processed/forecasts.csv")
 TEST_YEARS = range(2014, 2020)
 FORECAST_YEARS = range(2020, 2025)
 SEED = 42
+TEST_FILMS = 1_861
+"""Films of the test years that the goal is of: another number is another benchmark."""
 REFERENCE = "reference: HGB + history"
 MOST_RMSLE, LEAST_R2, MOST_WIDTH = 1.55, 0.66, 35.0
 POOLED_COVERAGE, YEARLY_COVERAGE = (0.78, 0.82), (0.73, 0.87)
@@ -131,7 +132,9 @@ def _goals(
     by_year = [_interval(films)[0] for _, films in predicted.groupby("release_year")]
     low, high = POOLED_COVERAGE
     least, most = YEARLY_COVERAGE
+    films = len(predicted)
     return (
+        Goal(f"n {films:,} = {TEST_FILMS:,}", films == TEST_FILMS),
         Goal(f"RMSLE {ours.rmsle.value:.3f} <= {MOST_RMSLE}", ours.rmsle.value <= MOST_RMSLE),
         Goal(f"R2 {ours.r2_log.value:.3f} >= {LEAST_R2}", ours.r2_log.value >= LEAST_R2),
         Goal(f"coverage {pooled:.3f} in {low}-{high}", low <= pooled <= high),
@@ -187,7 +190,7 @@ def _years_table(predicted: pd.DataFrame) -> Figures:
 
 def _speed(training: Seconds, built: Seconds) -> Figures:
     train, build = (
-        f"train one year on {_TRAINING_FILMS:,} films, calibration included",
+        f"train and score one year on {_TRAINING_FILMS:,} films, one thread, baselines included",
         f"features of {_FEATURE_FILMS:,} films",
     )
     lines = [(train, training.wall, training.processor), (build, built.wall, built.processor)]
@@ -195,12 +198,13 @@ def _speed(training: Seconds, built: Seconds) -> Figures:
 
 
 def _time_training(features: pd.DataFrame) -> Seconds:
-    """One year's model on the benchmark's films, drawn again until there are enough."""
-    films = labelled_films(features)
+    """All that a year costs, on the benchmark's films, drawn again until there are enough."""
+    year = TEST_YEARS[-1]
+    films = training_films(features, year)
     more = films.sample(_TRAINING_FILMS - len(films), replace=True, random_state=SEED)
-    enough = pd.concat([films, more], ignore_index=True)
+    enough = pd.concat([films, more, films_with_outcome(features, year)], ignore_index=True)
     enough = enough.assign(tmdb_id=np.arange(len(enough)))
-    return _timed(lambda: fit_revenue_model(enough, seed=SEED, origin=date(2020, 1, 1)))
+    return _timed(lambda: train_year(enough, year, seed=SEED))
 
 
 def _time_features() -> Seconds:

@@ -267,8 +267,8 @@ def _show(report: dict[str, Any]) -> None:
         "  [bold]uv run ayne ui --sandbox[/]    the same graph in the Dagster UI\n"
         "  [bold]uv run ayne export forecasts --to forecasts.csv --database "
         f"{database}[/]\n"
-        '  [bold]uv run ayne predict "A Film of Mine" --budget 20m --release-date '
-        f"{report['years'][-1]['release_year']}-06-01 --database {database}[/]\n"
+        '  [bold]uv run ayne predict "A Film of Mine" --budget 20m --language en --country US '
+        f"--release-date {report['years'][-1]['release_year']}-06-01 --database {database}[/]\n"
         "  README, “With real keys”: your own TMDB and OMDb keys",
         soft_wrap=True,
     )

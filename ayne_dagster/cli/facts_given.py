@@ -15,6 +15,8 @@ from ayne_dagster.cli.collection import Collection
 from ayne_dagster.cli.options import unknown_film
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ayne_dagster.storage.name_queries import Named, NameQueries, Role
 
 _SIZES = {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9, "b": 1e9}
@@ -100,10 +102,42 @@ class Given:
     Attributes:
         facts: Columns of `tmdb_details` with the values given.
         remarks: Sentences for people: who was meant, who is not known.
+        missing: Options of a planned film that were not given.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def fill_in_origin(given: Given, train: "pd.DataFrame") -> None:
+    """Take a planned film for a usual one where its country or language was not given; say so.
+
+    Args:
+        given: What was given; it is changed.
+        train: `features` rows of the films the model learned from.
+    """
+    from ayne_dagster.domain.planned_film import usual_origin
+
+    if not given.missing:
+        return
+    countries, language = given.facts.get("countries") or [], given.facts.get("original_language")
+    taken = usual_origin(train, countries[0] if countries else None, language)
+    missing = [name for name in given.missing if name not in taken]
+    if missing:
+        given.remarks.append(f"not given, so unknown to the model: {', '.join(missing)}")
+    if not taken:
+        return
+    if "country" in taken:
+        given.facts["countries"] = [taken["country"]]
+    if "language" in taken:
+        given.facts["original_language"] = taken["language"]
+        given.facts["spoken_languages"] = [taken["language"]]
+    like = next((f"{known} " for known in (*countries[:1], language) if known), "")
+    given.remarks.append(
+        f"{' and '.join(taken)} not given: taken as {' and '.join(taken.values())}, as of most "
+        f"{like}films the model learned from"
+    )
 
 
 def resolve_names(

@@ -86,11 +86,16 @@ def plan_schedule(
 def plan_change_feed(collection: Collection) -> list[PlannedRun]:
     """The runs that read the days of TMDB's change feed not read yet; none where it is off."""
     from ayne_dagster.defs.change_feed import JOB, request_days
-    from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG
+    from ayne_dagster.defs.open_runs import RANGE_END_TAG, RANGE_START_TAG, is_queue_served
     from ayne_dagster.storage.change_queries import ChangeQueries
 
     with _instance() as instance:
-        asked = request_days(instance, collection.services, ChangeQueries(collection.warehouse))
+        asked = request_days(
+            instance,
+            collection.services,
+            ChangeQueries(collection.warehouse),
+            is_queue_served=is_queue_served(instance),
+        )
     return [
         PlannedRun(
             job=JOB,
@@ -103,6 +108,7 @@ def plan_change_feed(collection: Collection) -> list[PlannedRun]:
 
 def _requested(collection: Collection, schedule: str) -> "Sequence[dg.RunRequest] | dg.SkipReason":
     from ayne_dagster.defs.due_outlook import DueOutlook
+    from ayne_dagster.defs.open_runs import is_queue_served
     from ayne_dagster.defs.schedules import requests
 
     queries = collection.resources["queries"]
@@ -113,6 +119,7 @@ def _requested(collection: Collection, schedule: str) -> "Sequence[dg.RunRequest
             collection.services,
             collection.policy,
             most_seconds=queries.warehouse.wait_seconds,
+            is_queue_served=is_queue_served(instance),
         )
         return requests(schedule, seen.read(), collection.now)
 

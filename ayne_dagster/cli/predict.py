@@ -8,7 +8,15 @@ import click
 
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, print_json, table
-from ayne_dagster.cli.facts_given import Code, Dollars, Genres, Given, resolve_names, stored_facts
+from ayne_dagster.cli.facts_given import (
+    Code,
+    Dollars,
+    Genres,
+    Given,
+    fill_in_origin,
+    resolve_names,
+    stored_facts,
+)
 from ayne_dagster.cli.options import TMDB_ID, database_option, json_option
 
 if TYPE_CHECKING:
@@ -62,6 +70,7 @@ def command(
     trained only on films released earlier. Beside it stand the 80 % interval, the three groups of
     inputs that move it most (the factor against a typical film), and the earlier films most like
     it. Names are looked up among the stored films; a name of none of them is taken as a debut.
+    Without --country and --language the film is taken to be as most films are.
 
     \b
     Examples:
@@ -136,9 +145,7 @@ def _facts(
             "give --release-date 2027-06-18: the model of its year is asked, and what people and "
             "companies had done by then"
         )
-    missing = [name for name in _FACTS if not options[name]] if tmdb_id is None else []
-    if missing:
-        given.remarks.append(f"not given, so unknown to the model: {', '.join(missing)}")
+    given.missing = [name for name in _FACTS if not options[name]] if tmdb_id is None else []
     return given
 
 
@@ -150,8 +157,7 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     from ayne_dagster.storage.feature_queries import FeatureQueries
     from ayne_dagster.storage.model_queries import ModelQueries
 
-    film = _features(collection, given)
-    year = int(film["release_year"].iloc[0])
+    year = given.facts["release_date"].year
     queries = ModelQueries(collection.warehouse)
     row = queries.champion_before(year)
     if row is None:
@@ -165,6 +171,8 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     if is_itself.any():
         given.remarks.append(_learned_itself(model_year, train.loc[is_itself, "release_date"]))
         train = train[~is_itself].reset_index(drop=True)
+    fill_in_origin(given, train)
+    film = _features(collection, given)
     model = collection.resources["experiments"].load_model(row["champion_uri"])
     (forecast,) = forecast_films(model.predict, film, train)
     return {

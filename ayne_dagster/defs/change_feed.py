@@ -17,7 +17,7 @@ from ayne_dagster.defs.change_days import (
     readable_days,
 )
 from ayne_dagster.defs.change_reads import SWITCHED_OFF
-from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG
+from ayne_dagster.defs.open_runs import KIND_TAG, REASON_TAG, unfinished_runs
 from ayne_dagster.defs.services import Services
 from ayne_dagster.domain.change_feed import FEED_REACHES_BACK_DAYS, days_lost
 from ayne_dagster.domain.tables import TMDB_CHANGES
@@ -71,12 +71,17 @@ def _sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def request_days(
-    instance: dg.DagsterInstance, services: Services, queries: ChangeQueries
+    instance: dg.DagsterInstance,
+    services: Services,
+    queries: ChangeQueries,
+    *,
+    is_queue_served: bool = True,
 ) -> dg.SensorResult:
     """The runs that read the feed up to now, or the reason why there is none.
 
     The run key names the days and the stretch of `AUTOMATION__RETRY_MINUTES` the tick falls into:
-    the same days are requested once in it, however often the sensor looks.
+    the same days are requested once in it, however often the sensor looks. In a tick the daemon
+    that asks serves the queue.
     """
     settings, now = services.settings, services.now()
     if not settings.changes.is_enabled:
@@ -89,7 +94,7 @@ def request_days(
     keep_partitions(instance, {*known, *days}, oldest_kept)
     if not days:
         return _nothing(_up_to_date(known, now))
-    if (run := _under_way(instance)) is not None:
+    if (run := run_under_way(instance, is_queue_served=is_queue_served)) is not None:
         return _nothing(f"run {run[:8]} is reading the feed")
     seconds = max(settings.automation.retry_minutes * 60, 1)
     attempt = int(now.timestamp() // seconds)
@@ -117,19 +122,15 @@ def _up_to_date(known: list[date], now: datetime) -> str:
     return f"the feed is read up to {known[-1]}; {words}" if known else words
 
 
-def _under_way(instance: dg.DagsterInstance) -> str | None:
-    """The run of the job that is queued or at work, however long.
+def run_under_way(
+    instance: dg.DagsterInstance, *, is_queue_served: bool = True, at: datetime | None = None
+) -> str | None:
+    """The run of the job that is at work or will be, however long; arguments: `unfinished_runs`.
 
     One that died does not end the reading for ever: it is ended (`dead_runs.py`). One that was made
     and never queued would, and does not count.
     """
-    statuses = [
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ]
-    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=statuses), limit=1)
+    runs = unfinished_runs(instance, JOB, is_queue_served=is_queue_served, at=at)
     return runs[0].run_id if runs else None
 
 

@@ -66,6 +66,8 @@ class DueOutlook:
         services: Services,
         policy: RefreshPolicy,
         most_seconds: float = READ_SECONDS,
+        *,
+        is_queue_served: bool = True,
     ) -> "DueOutlook":
         """What can be seen without the warehouse.
 
@@ -78,6 +80,8 @@ class DueOutlook:
             services: What has a key, its quota, and the clock.
             policy: The refresh rule.
             most_seconds: How long `read` waits at most for a held warehouse.
+            is_queue_served: Whether queued runs will begin; in a tick the daemon that asks sees to
+                it.
         """
         now, keys = services.now(), tuple(release_year_partitions().get_partition_keys())
         warehouse = queries.warehouse
@@ -87,7 +91,7 @@ class DueOutlook:
             keys=keys,
             due=(),
             quota_left=_quota_left(services, now),
-            runs=tuple(open_runs(instance, keys)),
+            runs=tuple(open_runs(instance, keys, is_queue_served=is_queue_served)),
             queries=replace(queries, warehouse=replace(warehouse, wait_seconds=patience)),
             policy=policy,
         )

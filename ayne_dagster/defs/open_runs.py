@@ -6,7 +6,7 @@ Lives here: questions to the Dagster instance. Not here: questions to the wareho
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -30,6 +30,9 @@ _UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+_QUEUE_DAEMON = "QUEUED_RUN_COORDINATOR"
+_SILENT_AFTER = timedelta(minutes=3)
+"""The daemon gives a sign of life every half minute."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,66 @@ class OpenRun:
         return f"{self.job} over {span(self.years)} ({self.run_id[:8]})"
 
 
-def open_runs(instance: dg.DagsterInstance, keys: Sequence[str]) -> list[OpenRun]:
+def is_queue_served(instance: dg.DagsterInstance, at: datetime | None = None) -> bool:
+    """Whether a daemon lives that takes runs out of the queue.
+
+    Args:
+        instance: Whose queue.
+        at: The moment, by the clock of this machine as Dagster's times are; None: its own.
+    """
+    beat = instance.get_daemon_heartbeats().get(_QUEUE_DAEMON)
+    since = (at or datetime.now(UTC)) - _SILENT_AFTER
+    return beat is not None and beat.timestamp >= since.timestamp()
+
+
+def unfinished_runs(
+    instance: dg.DagsterInstance,
+    job: str | None = None,
+    *,
+    is_queue_served: bool = True,
+    at: datetime | None = None,
+) -> list[dg.DagsterRun]:
+    """Runs that are at work, or will be.
+
+    A run in a queue that nobody serves will not be, nor one whose time to start is over: what a
+    daemon leaves behind when it is switched off would keep its years from being asked for for ever.
+
+    Args:
+        instance: Whose runs.
+        job: Of this job only; None: of all.
+        is_queue_served: Whether somebody takes runs out of the queue.
+        at: The moment, by the clock of this machine as Dagster's times are; None: its own.
+    """
+    start_seconds = instance.run_monitoring_start_timeout_seconds
+    begun_after = (at or datetime.now(UTC)) - timedelta(seconds=start_seconds)
+    return [
+        record.dagster_run
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNFINISHED))
+        if (record.dagster_run.status is not DagsterRunStatus.QUEUED or is_queue_served)
+        and (
+            record.dagster_run.status is not DagsterRunStatus.STARTING
+            or record.update_timestamp >= begun_after
+        )
+    ]
+
+
+def open_runs(
+    instance: dg.DagsterInstance,
+    keys: Sequence[str],
+    *,
+    is_queue_served: bool = True,
+    at: datetime | None = None,
+) -> list[OpenRun]:
     """Every unfinished run that works on release years.
 
     Args:
         instance: Whose runs.
         keys: All partition keys in their order.
+        is_queue_served: As for `unfinished_runs`.
+        at: The same.
     """
     found = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+    for run in unfinished_runs(instance, is_queue_served=is_queue_served, at=at):
         years = _years_of(run, keys)
         if years:
             found.append(OpenRun(run.run_id, run.job_name, _assets_of(run), years))

@@ -1,7 +1,7 @@
 """A film that exists only as a plan: facts people give, as the details row features are made of.
 
-Lives here: the row, and which facts were not given. Not here: whose ids stand behind names
-(`storage/name_queries.py`).
+Lives here: the row, and what stands in for facts nobody gave. Not here: whose ids stand behind
+names (`storage/name_queries.py`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,39 @@ PLANNED_ID = 0
 """TMDB's ids begin at 1: a planned film is nobody else's."""
 
 _LISTS = (ColumnType.VARCHAR_LIST, ColumnType.BIGINT_LIST)
+
+
+def usual_origin(films: pd.DataFrame, country: str | None, language: str | None) -> dict[str, str]:
+    """What country and language a film is taken to have where nobody said.
+
+    To the model a film of none is neither American nor in English: such films earn far less, and
+    nobody claimed that it is one.
+
+    Args:
+        films: `features` rows the model learned from.
+        country: The main country, ISO 3166-1, where it was given.
+        language: The original language, ISO 639-1, where it was given.
+
+    Returns:
+        `country` and `language`, those that were not given: the most frequent country, of films
+        in the language where that was given, and the most frequent language of films of the
+        country; by the alphabet where two are. Empty where no film says.
+    """
+    taken = {}
+    if not country:
+        alike = films[films["original_language"] == language] if language else films
+        country = _most_frequent(alike["main_country"])
+        taken["country"] = country
+    if not language:
+        taken["language"] = _most_frequent(
+            films.loc[films["main_country"] == country, "original_language"]
+        )
+    return {name: value for name, value in taken.items() if value}
+
+
+def _most_frequent(texts: pd.Series) -> str | None:
+    counts = texts.dropna().value_counts().sort_index()
+    return str(counts.idxmax()) if len(counts) else None
 
 
 def planned_details(facts: Mapping[str, Any], now: datetime) -> pd.DataFrame:

@@ -27,7 +27,9 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from ayne_dagster.storage.attached_file import AttachedFile, attach
+from ayne_dagster.storage.writers_line import standing_in_line
 
+_ASKED_AGAIN_SECONDS = 0.02
 _FIRST_WAIT_SECONDS = 0.01
 _LONGEST_WAIT_SECONDS = 0.5
 
@@ -180,7 +182,7 @@ class Warehouse:
         holder_path = _holder_path(self.path)
         lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         try:
-            lock.acquire(timeout=max(0.0, deadline - time.monotonic()), poll_interval=0.02)
+            _acquire_in_turn(lock, self.path, deadline)
         except Timeout as error:
             raise WarehouseBusy(
                 f"{self.path} was held for more than {self.wait_seconds:g} s by "
@@ -214,6 +216,21 @@ class Warehouse:
             wait_seconds=self.wait_seconds,
             deadline=deadline,
         )
+
+
+def _acquire_in_turn(lock: FileLock, path: Path, deadline: float) -> None:
+    """Take the lock when all who came before have had it.
+
+    Raises:
+        Timeout: That took too long.
+    """
+    with standing_in_line(path) as is_first:
+        while not is_first():
+            if time.monotonic() >= deadline:
+                raise Timeout(lock.lock_file)
+            time.sleep(_ASKED_AGAIN_SECONDS)
+        seconds = max(0.0, deadline - time.monotonic())
+        lock.acquire(timeout=seconds, poll_interval=_ASKED_AGAIN_SECONDS)
 
 
 def table_names(connection: duckdb.DuckDBPyConnection, schema: str) -> set[str]:

@@ -173,8 +173,20 @@ def test_the_company_reaches_the_forecast(invoke: Invoke, modelled: Path):
 
 
 def test_what_was_not_given_is_said(invoke: Invoke, modelled: Path):
-    (remark,) = predicted(invoke, *PLANNED, "--budget", "1m")["remarks"]
-    assert remark.startswith("not given, so unknown to the model: runtime, genres, language")
+    missing, origin = predicted(invoke, *PLANNED, "--budget", "1m")["remarks"]
+    assert missing == "not given, so unknown to the model: runtime, genres, certification"
+    assert origin == (
+        "country and language not given: taken as US and en, "
+        "as of most films the model learned from"
+    )
+
+
+def test_a_film_of_no_country_and_language_is_taken_for_a_usual_one(invoke: Invoke, modelled: Path):
+    """It was told to the model as neither American nor in English, and said to be unknown."""
+    bare = predicted(invoke, *PLANNED, "--budget", "20m")
+    usual = predicted(invoke, *PLANNED, "--budget", "20m", "--language", "en", "--country", "US")
+    assert bare["predicted_revenue_usd"] == usual["predicted_revenue_usd"]
+    assert bare["drivers"] == usual["drivers"]
 
 
 def test_a_year_without_a_model_is_forecast_by_the_nearest_before(invoke: Invoke, modelled: Path):

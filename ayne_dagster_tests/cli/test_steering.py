@@ -25,6 +25,7 @@ from ayne_dagster.storage.warehouse import Warehouse, WarehouseBusy
 from ayne_dagster_tests.cli.conftest import Invoke
 from ayne_dagster_tests.cli.films_to_steer import collection_at, read_feed, three_films
 from ayne_dagster_tests.conftest import PROJECT
+from ayne_dagster_tests.defs.left_runs import left_run
 from ayne_dagster_tests.storage.film_rows import NOW, asked, discovered, flagged, put
 
 THIS_YEAR = datetime.now(UTC).year
@@ -286,6 +287,19 @@ def test_the_runs_of_a_week_are_those_its_schedule_requests(warehouse: Warehouse
     assert due.assets is not None
     assert "tmdb_details" in due.assets
     assert "trained_model" not in due.assets
+
+
+def test_a_run_left_in_a_queue_that_nobody_serves_keeps_nothing_from_being_asked_for(
+    warehouse: Warehouse, planner: None
+):
+    """The daemon was switched off; from then on every command said that its years are under way."""
+    left = left_run("collect", dg.DagsterRunStatus.QUEUED, ["2000", str(THIS_YEAR)])
+    with dg.DagsterInstance.get() as instance:
+        instance.add_run(left)
+        try:
+            assert [run.job for run in weekly_runs()] == ["weekly_enrichment"] * 2
+        finally:
+            instance.delete_run(left.run_id)
 
 
 def test_a_plan_is_narrowed_to_years_and_carries_the_options(warehouse: Warehouse, planner: None):
