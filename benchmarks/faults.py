@@ -195,6 +195,9 @@ def _settings(folder: Path, sandbox: RunningSandbox) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(sandbox_environment(sandbox.url, folder, first_year=FIRST_YEAR))
     os.environ["LOGS__LEVEL"] = "ERROR"
+    # What fails is asked for again by the next run: nobody waits an hour here.
+    os.environ["REFRESH__RETRY_HOURS"] = "0.00001"
+    os.environ["REFRESH__LONGEST_RETRY_HOURS"] = "0.00001"
     use_dagster_home(folder / "home")
     try:
         yield

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ayne_dagster.domain.change_feed import ChangeFeed, change_feed, days_to_read
+from ayne_dagster.domain.due_order import due_films
 from ayne_dagster.domain.freezing import is_frozen
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
-from ayne_dagster.domain.refresh_policy import decide, due_films
+from ayne_dagster.domain.refresh_policy import decide
 from ayne_dagster.domain.refresh_states import AnswerSeen, StateRules, next_state
 from benchmarks.freshness_strategies import Strategy
 from benchmarks.freshness_world import Changes, World

@@ -12,12 +12,18 @@ from typing import Any
 
 import pandas as pd
 
+from ayne_dagster.domain.failed_requests import failed_request
 from ayne_dagster.domain.frame_check import ContractViolation, empty_frame
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.rederiving import rederived_rows
 from ayne_dagster.domain.refresh_policy import RefreshPolicy
 from ayne_dagster.domain.refreshing import FilmAnswer, apply_answers
-from ayne_dagster.domain.tables import QUARANTINED_ANSWERS, REFRESH_HISTORY, REFRESH_STATE
+from ayne_dagster.domain.tables import (
+    FAILED_REQUESTS,
+    QUARANTINED_ANSWERS,
+    REFRESH_HISTORY,
+    REFRESH_STATE,
+)
 from ayne_dagster.domain.tables.contract import TableContract
 from ayne_dagster.storage.duckdb_io_manager import mirror_owed, write_batch
 from ayne_dagster.storage.fetch_queries import FetchQueries
@@ -194,6 +200,35 @@ class AnswerStore:
             purpose=self.purpose,
         )
         self.report.add(len(answers), refreshed.first, refreshed.changed, written)
+
+    def note_failures(self, failures: Mapping[str, str | None], failed_at: datetime) -> None:
+        """Remember the films no answer came for, by request key, each with why.
+
+        Raises:
+            WarehouseBusy: Others held the file for too long; nothing was stored.
+        """
+        if not failures:
+            return
+        source, films = self.table.source, self.table.films(self.queries, list(failures))
+        ids = [film["tmdb_id"] for of_key in films.values() for film in of_key]
+        before = self.queries.failed_requests(source, ids)
+        states = self.queries.refresh_states(source, ids)
+        rows = [
+            failed_request(
+                source,
+                film,
+                failed_at,
+                failures[key],
+                before.get(film["tmdb_id"]),
+                states.get(film["tmdb_id"], {}).get("answered_at"),
+            )
+            for key, of_key in films.items()
+            for film in of_key
+        ]
+        frame = pd.DataFrame(rows, columns=FAILED_REQUESTS.column_names, dtype=object)
+        write_batch(
+            self.queries.warehouse, FAILED_REQUESTS, frame, years=None, purpose=self.purpose
+        )
 
     def make_table(self) -> None:
         """Make the table where there is none yet, so that checks and readers find it empty."""

@@ -64,6 +64,7 @@ class RefreshReport:
         requests: Requests sent, retries included.
         stopped_by: Why the source deferred the rest, in words.
         failed_by: Why the last film that was not answered was not, in words.
+        failures: What came instead of answers, by the id asked for.
         failure: What ended the refresh early; what was fetched before it is stored.
     """
 
@@ -75,6 +76,7 @@ class RefreshReport:
     requests: int = 0
     stopped_by: str | None = None
     failed_by: str | None = None
+    failures: dict[str, str | None] = field(default_factory=dict)
     failure: BaseException | None = None
 
     def metadata(self) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def refresh(
                 _ask(how, wanted, AnswersAsTheyCome(store, journal), report)
         report.failure = report.failure or report.outage
         try:
+            store.note_failures(report.failures, fetching.services.now())
             store.make_table()
             store.mirror_now()
             _forget_old(fetching, purpose)
@@ -244,6 +247,7 @@ async def _collect(
         for result in batch:
             if result.outcome is FetchOutcome.FAILED:
                 report.failed_by = result.detail
+                report.failures[str(result.key)] = result.detail
         await answers.take(batch)
 
     assert how.client is not None

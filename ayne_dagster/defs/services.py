@@ -174,6 +174,8 @@ def refresh_policy(settings: Settings) -> RefreshPolicy:
             Source.OMDB: days.omdb_days_not_found,
         },
         unusable_days=days.days_unusable,
+        retry_hours=days.retry_hours,
+        longest_retry_hours=days.longest_retry_hours,
         frozen_recheck_days=days.frozen_recheck_days,
         frozen_after_days=days.frozen_after_days,
         frozen_after_cycles=days.frozen_after_cycles,

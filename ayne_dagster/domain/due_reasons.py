@@ -95,6 +95,7 @@ def explain(
         factor=spread_factors(films["tmdb_id"], policy.spread),
         answered_at=films[f"{source}_answered_at"],
         outcome=films[f"{source}_outcome"],
+        failed_at=films.get(f"{source}_failed_at"),
     )
     asked = _Asked(source, now, policy, feed)
     return [_decision(film, asked, is_forced) for film in facts.itertuples(index=False)]
@@ -133,10 +134,18 @@ def _words(film: Any, asked: _Asked) -> str:
     if due_at is None:
         return "never due: it has no imdb id, and OMDb is asked by one"
     if film.why == Why.NEVER_FETCHED:
-        return f"due since {_time(due_at)}: never fetched"
+        words = f"due since {_time(due_at)}: never fetched"
+        return f"{words}, failed {_times(film.failures)} in a row" if film.failures else words
+    if film.why == Why.FAILED:
+        return (
+            f"not due until {_time(due_at)}: failed {_times(film.failures)} in a row, last "
+            f"{_time(film.failed_at)} ({asked.name} gave no answer); that is its next try"
+        )
     head = "due since" if due_at <= asked.now else "not due until"
     ago = _ago(asked.now - film.answered_at)
     last = f"last answer {_time(film.answered_at)}, {ago}"
+    if film.failures:
+        last += f", failed {_times(film.failures)} since"
     return f"{head} {_time(due_at)}: {_cause(film, asked)}; {last}"
 
 
@@ -230,6 +239,10 @@ def _spread(days: float, film: Any) -> str:
 
 def _days(days: float) -> str:
     return f"{days:g} {'day' if days == 1 else 'days'}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _ago(since: timedelta) -> str:

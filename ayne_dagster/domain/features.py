@@ -12,7 +12,7 @@ import pandas as pd
 
 from ayne_dagster.domain.film_entities import ENTITY_KINDS, has_subtitle, is_numbered
 from ayne_dagster.domain.film_facts import FilmFacts, KnownPast
-from ayne_dagster.domain.point_in_time_history import HISTORY_FACTS
+from ayne_dagster.domain.point_in_time_history import history_columns_of
 from ayne_dagster.domain.tables import FEATURES
 
 FEATURE_SOURCE_COLUMNS: tuple[str, ...] = (
@@ -39,7 +39,7 @@ FEATURE_SOURCE_COLUMNS: tuple[str, ...] = (
 """The columns of `tmdb_details` that features are made of; `build_features` needs all of them."""
 
 HISTORY_COLUMNS: tuple[str, ...] = tuple(
-    f"{kind.name}_history_{fact}" for kind in ENTITY_KINDS for fact in HISTORY_FACTS
+    name for kind in ENTITY_KINDS for name in history_columns_of(kind.name)
 )
 """Track records: what earlier films of the same people, companies, genres ... had come to."""
 

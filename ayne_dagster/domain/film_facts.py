@@ -16,10 +16,12 @@ from ayne_dagster.domain.film_entities import ENTITY_KINDS
 from ayne_dagster.domain.frame_check import ARROW_TYPES
 from ayne_dagster.domain.number_columns import as_floats
 from ayne_dagster.domain.point_in_time_history import (
+    HISTORY_FACTS,
     FilmEntities,
     PastOutcomes,
     TrackRecords,
     films_before,
+    history_columns_of,
     index_releases,
 )
 from ayne_dagster.domain.price_index import log_price_level
@@ -202,7 +204,8 @@ class KnownPast:
         }
         for kind in ENTITY_KINDS:
             history = self.records[kind.name].history(kind.of(films), days)
-            columns |= {f"{kind.name}_history_{fact}": values for fact, values in history.items()}
+            names = zip(history_columns_of(kind.name), HISTORY_FACTS, strict=True)
+            columns |= {name: history[fact] for name, fact in names}
         return columns
 
 

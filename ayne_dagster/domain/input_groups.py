@@ -4,12 +4,12 @@ Lives here: which columns of `features` belong together. Not here: which may be 
 (`features.py`), and what a group does to a forecast (`drivers.py`).
 """
 
-from ayne_dagster.domain.point_in_time_history import HISTORY_FACTS
+from ayne_dagster.domain.point_in_time_history import history_columns_of
 
 
 def _records(*kinds: str) -> tuple[str, ...]:
     """The history columns of some kinds of entities."""
-    return tuple(f"{kind}_history_{fact}" for kind in kinds for fact in HISTORY_FACTS)
+    return tuple(name for kind in kinds for name in history_columns_of(kind))
 
 
 INPUT_GROUPS: dict[str, tuple[str, ...]] = {

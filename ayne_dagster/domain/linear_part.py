@@ -1,8 +1,8 @@
 """The linear part of the revenue model: ridge regression on standardised inputs.
 
 Lives here: fitting it in closed form, and its numbers as JSON. It sees trends the trees cannot
-carry on, and fills in a missing budget by what films like this one cost. Not here: the trees, which
-learn what it leaves over (`revenue_model.py`).
+carry on, and fills in a missing budget by what films like this one cost. Not here: the trees, of
+which one kind learns what it leaves over (`forecast_parts.py`).
 """
 
 from dataclasses import asdict, dataclass

@@ -2,7 +2,7 @@
 
 Lives here: the matrix of the trees, with encodings learned from training films and kept as plain
 JSON values, and what is made of it for the linear part. Not here: the estimators
-(`revenue_model.py`, `linear_part.py`), and which columns are allowed at all (`features.py`).
+(`forecast_parts.py`, `linear_part.py`), and which columns are allowed at all (`features.py`).
 """
 
 from dataclasses import asdict, dataclass

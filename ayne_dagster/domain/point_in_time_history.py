@@ -21,7 +21,13 @@ Most of a theatrical gross is in by then (`MODEL_FACTS`: the benchmark's protoco
 be a number nobody had when the later film opened."""
 
 HISTORY_FACTS: tuple[str, ...] = ("films", "log", "beyond_budget_log", "best_log", "first_log")
-"""The history columns of an entity, each after `<entity>_history_`."""
+"""What the history columns of an entity say, each after `<entity>_history_`."""
+
+
+def history_columns_of(kind: str) -> tuple[str, ...]:
+    """The history columns of a kind of entity, in the order of `HISTORY_FACTS`."""
+    return tuple(f"{kind}_history_{fact}" for fact in HISTORY_FACTS)
+
 
 _FIXED_POINT = 2**32
 _DAY_SPAN = 2**22

@@ -1,8 +1,8 @@
 """When a film is due at each source, and why: age since release -> band -> interval.
 
-Lives here: the rule, vectorised over frames. Not here: its decisions in words (`due_reasons.py`),
-freezing (`freezing.py`) and the questions to the warehouse that fill the frames
-(`storage/movie_queries.py`).
+Lives here: the rule, vectorised over frames. Not here: the order of work (`due_order.py`), its
+decisions in words (`due_reasons.py`), freezing (`freezing.py`) and the questions to the warehouse
+that fill the frames (`storage/movie_queries.py`).
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ayne_dagster.domain.change_feed import ChangeFeed
+from ayne_dagster.domain.failed_requests import next_tries
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_states import StateRules
 from ayne_dagster.domain.tables.derived import AGE_BANDS
@@ -39,6 +40,8 @@ class Why(StrEnum):
     NOT_FOUND = "not_found"
     UNUSABLE = "unusable"
     FORCED = "forced"
+    FAILED = "failed"
+    """Not before its next try: the source was asked for it and did not answer."""
     GONE = "gone"
     """Never asked for: TMDB has it no more."""
     NO_IMDB_ID = "no_imdb_id"
@@ -63,6 +66,10 @@ class RefreshPolicy:
         not_found_days: How long "we do not know it" is believed, per source. TMDB is asked again
             soon: the second sighting makes a film gone.
         unusable_days: How long until an unreadable answer is asked for again.
+        retry_hours: How long after a request that failed for good the film is due again. Each
+            failure in a row makes it four times as long, but no longer than
+            `longest_retry_hours`; an answer ends it.
+        longest_retry_hours: See there.
         frozen_recheck_days: Even a frozen row is verified after so long, or at OMDb after its plain
             interval where that is longer; TMDB's terms ask for less than 180 days.
         frozen_after_days: Younger films never freeze.
@@ -90,6 +97,8 @@ class RefreshPolicy:
         default_factory=lambda: {Source.TMDB: 1.0, Source.OMDB: 30.0}
     )
     unusable_days: float = 7.0
+    retry_hours: float = 1.0
+    longest_retry_hours: float = 72.0
     frozen_recheck_days: float = 160.0
     frozen_after_days: int = 365
     frozen_after_cycles: int = 3
@@ -179,6 +188,7 @@ def decide(
     is not asked for before its re-verification, if the feed is believed and has no gap since then.
     One it names is due since it was named, but not before its band's gap or its plain interval has
     passed; if it was due before that all the same, it is due since then and for that reason.
+    A film a source did not answer for since its last answer is due no sooner than its next try.
     `storage/due_films.py` says the same in SQL for a million films; a test holds them equal.
 
     Args:
@@ -187,6 +197,7 @@ def decide(
             source, `<source>_answered_at` and `<source>_outcome`. `named_at` is when a day of the
             feed was first read that names the film, the UTC day of TMDB's last answer or a later
             one; the feed knows days only, so a change before the answer on the same day counts.
+            Where failures are remembered also `<source>_failed_at` and `<source>_failures`.
         source: Whom to ask.
         now: The moment asked about, UTC.
         policy: The numbers of the rule.
@@ -194,9 +205,10 @@ def decide(
 
     Returns:
         By the index of `films`: `due_at` (UTC, whole seconds; NaT: never), `why` (values of `Why`),
-        `plain_due_at` (what it would be without the feed) and `is_spared` (whether the feed put it
-        off to the re-verification). A film never asked for is due since it is known (at OMDb: since
-        TMDB's details last changed, for they brought its imdb id), and never later than now.
+        `plain_due_at` (what it would be without feed and failures), `is_spared` (whether the feed
+        put it off to the re-verification) and `failures` since the last answer. A film never asked
+        for is due since it is known (at OMDb: since TMDB's details last changed, for they brought
+        its imdb id), and never later than now.
     """
     answered = _moments(films[f"{source}_answered_at"]).dt.floor("s")
     outcome = films[f"{source}_outcome"]
@@ -231,7 +243,28 @@ def decide(
             & ~(named > pd.Timestamp(now)),
             recheck=_after(answered, longest),
         )
-    return _without_never(made, films, source, now, answered.isna())
+    return _put_off_failed(
+        _without_never(made, films, source, now, answered.isna()), films, source, now, policy
+    )
+
+
+def _put_off_failed(
+    made: pd.DataFrame, films: pd.DataFrame, source: Source, now: datetime, policy: RefreshPolicy
+) -> pd.DataFrame:
+    """The decisions with films that failed: due no sooner than their next try."""
+    if f"{source}_failed_at" not in films:
+        return made.assign(failures=0)
+    tries = next_tries(
+        films, source, retry_hours=policy.retry_hours, longest_hours=policy.longest_retry_hours
+    )
+    is_later = tries["next_try_at"] > made["due_at"]
+    is_waiting = is_later & (tries["next_try_at"] > pd.Timestamp(now))
+    return made.assign(
+        due_at=made["due_at"].mask(is_later, tries["next_try_at"]),
+        # Once its time has come it is due for the reason it was due for before.
+        why=made["why"].mask(is_waiting, Why.FAILED),
+        failures=tries["failures"],
+    )
 
 
 def _follow_feed(
@@ -274,44 +307,6 @@ def _without_never(
 def is_gone(films: pd.DataFrame) -> pd.Series:
     """Whether TMDB has said "not found" twice, far enough apart (a single one may be a ghost)."""
     return films["tmdb_gone_at"].notna()
-
-
-def due_films(
-    films: pd.DataFrame,
-    source: Source,
-    now: datetime,
-    policy: RefreshPolicy,
-    feed: ChangeFeed | None = None,
-) -> pd.DataFrame:
-    """The films due at a source, in the order in which they are to be asked for.
-
-    Never fetched first, then the most overdue relative to now, then the most popular, then the
-    newest.
-
-    Args:
-        films: As for `decide`, plus `popularity`.
-        source: Whom to ask.
-        now: The moment asked about, UTC.
-        policy: The numbers of the rule.
-        feed: What is known of the change feed.
-
-    Returns:
-        The due rows of `films` with `due_at` and `why` added.
-    """
-    made = decide(films, source, now, policy, feed)
-    due, never = made["due_at"], films[f"{source}_answered_at"].isna()
-    chosen = films.assign(due_at=due, why=made["why"], _answered_due=due.mask(never))
-    chosen = chosen[due <= pd.Timestamp(now)]
-    first = chosen["_answered_due"].isna()
-    return (
-        chosen.assign(_is_answered=~first)
-        .sort_values(
-            ["_is_answered", "_answered_due", "popularity", "release_date", "tmdb_id"],
-            ascending=[True, True, False, False, True],
-            na_position="last",
-        )
-        .drop(columns=["_is_answered", "_answered_due"])
-    )
 
 
 def _known_since(films: pd.DataFrame, source: Source, now: datetime) -> pd.Series:

@@ -71,6 +71,15 @@ class RefreshSettings(Section):
     days_unusable: float = Field(
         default=7, gt=0, description="An unreadable answer is asked for again after, days."
     )
+    retry_hours: float = Field(
+        default=1,
+        gt=0,
+        description="A film no answer came for after all tries is asked for again after, hours; "
+        "four times as long after each further failure in a row.",
+    )
+    longest_retry_hours: float = Field(
+        default=72, gt=0, description="But after no longer than this, hours."
+    )
     gone_after_days: float = Field(
         default=1, gt=0, description='Two "not found" so far apart make a film gone, days.'
     )

@@ -29,6 +29,8 @@ GROUP BY release_year ORDER BY release_year
 """
 _IS_LISTED_AND_NEW = """is_asked AND answered_at IS NULL AND tmdb_id IN (
     SELECT tmdb_id FROM {movie_lists} WHERE list_name IN (SELECT unnest($lists)))"""
+_HAS_A_TIME = """is_asked AND (is_answered
+    OR tmdb_id IN (SELECT tmdb_id FROM {failed_requests}))"""
 _NEXT_DUE = """
 SELECT to_timestamp(min(due_seconds)) AS due_at FROM timed WHERE due_seconds > $seconds
 """
@@ -93,7 +95,7 @@ def next_due_query(
     feed: ChangeFeed | None = None,
 ) -> Query:
     """When the first of the films that are not due yet comes due."""
-    sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_DUE
+    sql = timed_films(source, policy, _HAS_A_TIME) + _NEXT_DUE
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
 
 
@@ -105,7 +107,7 @@ def next_films_query(
     feed: ChangeFeed | None = None,
 ) -> Query:
     """How many films of each year come due in the minute in which the first of them does."""
-    sql = timed_films(source, policy, "is_asked AND is_answered") + _NEXT_FILMS
+    sql = timed_films(source, policy, _HAS_A_TIME) + _NEXT_FILMS
     return with_needed(sql, due_parameters(source, years, now, policy, feed))
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ayne_dagster.domain.change_feed import ChangeFeed
+from ayne_dagster.domain.failed_requests import MOST_FAILURES_COUNTED, RETRY_GROWTH
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import (
     BAND_ENDS,
@@ -110,8 +111,14 @@ plainly AS (
   SELECT c.*, coalesce(f.is_frozen, false) AS is_frozen,
     CASE WHEN f.is_frozen THEN recheck_days ELSE band_days END AS plain_days,
     answered_seconds + floor(coalesce(fixed_days, plain_days * factor) * 86400::DOUBLE)::BIGINT
-      AS plain_seconds
+      AS plain_seconds,
+    epoch_us(q.failed_at) // 1000000 + floor(least($longest_retry_hours, $retry_hours
+        * pow({growth}, least(q.failures, {most_failures}) - 1)) / 24::DOUBLE * 86400::DOUBLE
+      )::BIGINT AS retry_seconds
   FROM candidates AS c LEFT JOIN {frozen_flags} AS f ON f.tmdb_id = c.tmdb_id
+  LEFT JOIN {failed_requests} AS q ON q.tmdb_id = c.tmdb_id AND q.source = '{source}'
+    AND {is_same_id} AND q.failed_at <= $believed_until
+    AND (c.answered_at IS NULL OR q.failed_at > c.answered_at)
 ),
 timed AS (
   SELECT *,
@@ -119,8 +126,13 @@ timed AS (
         + floor(greatest(plain_days, recheck_days) * factor * 86400::DOUBLE)::BIGINT
       ELSE plain_seconds END AS unnamed_seconds,
     coalesce(named_seconds <= unnamed_seconds, false) AS is_named,
-    CASE WHEN is_named THEN greatest(named_seconds, least(plain_seconds, {gap_seconds}))
-      ELSE unnamed_seconds END AS due_seconds,
+    retry_seconds IS NOT NULL AS is_failed,
+    -- Of a film never asked for there is none; of one that failed there is one after all.
+    CASE WHEN is_failed AND NOT is_answered
+        THEN greatest(retry_seconds, epoch_us(least(known_since, $now)) // 1000000)
+      WHEN is_named
+        THEN greatest(named_seconds, least(plain_seconds, {gap_seconds}), retry_seconds)
+      ELSE greatest(unnamed_seconds, retry_seconds) END AS due_seconds,
     CASE {why} END AS why
   FROM plainly
 )"""
@@ -137,7 +149,7 @@ IS_CANDIDATE = f"""is_asked AND (answered_at IS NULL
         CASE WHEN is_spared THEN recheck_days ELSE least(band_days, recheck_days) END * factor)
       * 86400::DOUBLE) <= $seconds
     OR greatest({_GAP_SECONDS}, named_seconds) <= $seconds)"""
-IS_DUE = "(answered_at IS NULL OR due_seconds <= $seconds)"
+IS_DUE = "coalesce(due_seconds <= $seconds, true)"
 _DUE = """
 chosen AS (
   {chosen}
@@ -147,12 +159,12 @@ due AS (
   SELECT * FROM chosen AS due {limit}
 )"""
 
-# Films never asked for have no due second and come first.
+# Films never asked for have no due second and come first; those that failed come last.
 _ORDER = (
-    "due.due_seconds NULLS FIRST, due.popularity DESC NULLS LAST, "
+    "due.is_failed, due.due_seconds NULLS FIRST, due.popularity DESC NULLS LAST, "
     "due.release_date DESC NULLS LAST, due.tmdb_id"
 )
-DUE_AT = """CASE WHEN is_answered THEN to_timestamp(due_seconds)
+DUE_AT = """CASE WHEN due_seconds IS NOT NULL THEN to_timestamp(due_seconds)
     ELSE date_trunc('second', least(known_since, $now)) END AS due_at"""
 _CHOSEN = {
     Source.TMDB: "SELECT t.* FROM timed AS t",
@@ -228,7 +240,16 @@ def timed_films(source: Source, policy: RefreshPolicy, candidate: str, why: str 
     )
     told = _WITH_FEED.replace("<gaps>", _bands("gap")) if has_feed else _WITHOUT_FEED
     timed = _TIMED.format(
-        is_candidate=candidate, gap_seconds=_GAP_SECONDS, why=why, frozen_flags="{frozen_flags}"
+        is_candidate=candidate,
+        gap_seconds=_GAP_SECONDS,
+        why=why,
+        source=source.value,
+        # OMDb is asked by imdb id: that another one failed says nothing.
+        is_same_id="q.imdb_id = c.imdb_id" if source is Source.OMDB else "true",
+        growth=RETRY_GROWTH,
+        most_failures=MOST_FAILURES_COUNTED,
+        frozen_flags="{frozen_flags}",
+        failed_requests="{failed_requests}",
     )
     return f"WITH {_STATED[source]},{spread},{told},{timed}"
 
@@ -249,6 +270,8 @@ def due_parameters(
         "today": now.astimezone(UTC).date(),
         "not_found_days": float(policy.not_found_days[source]),
         "unusable_days": float(policy.unusable_days),
+        "retry_hours": float(policy.retry_hours),
+        "longest_retry_hours": float(policy.longest_retry_hours),
         # In the order of operations of `spread_factors`: both come to the same last bit.
         "spread_low": float(1 - policy.spread),
         "spread_width": float(2 * policy.spread),

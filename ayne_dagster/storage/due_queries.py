@@ -55,8 +55,8 @@ class DueQueries(MovieQueries):
             `popularity`, `imdb_id`, `first_seen_at`, `last_seen_at`, `changed_at`, `has_ratings`,
             `is_frozen`, `tmdb_gone_at`, `named_at` and `named_on` (first naming in TMDB's change
             feed since its last answer: when it was read, and of which day) and per source
-            `<source>_answered_at`, `_outcome`, `_not_found_since`, `_unchanged_cycles`. Years and
-            outcomes are categories.
+            `<source>_answered_at`, `_outcome`, `_not_found_since`, `_unchanged_cycles`,
+            `_failed_at`, `_failures`. Years and outcomes are categories.
         """
         return self._plans(FILMS_TO_PLAN, {"years": list(years)}, now)
 

@@ -31,11 +31,13 @@ SELECT c.* EXCLUDE (is_detailed),
   t.answered_at AS tmdb_answered_at, t.outcome AS tmdb_outcome,
   t.not_found_since AS tmdb_not_found_since, t.gone_at AS tmdb_gone_at,
   coalesce(t.unchanged_cycles, 0) AS tmdb_unchanged_cycles,
+  tq.failed_at AS tmdb_failed_at, tq.failures AS tmdb_failures,
   CASE WHEN t.answered_at IS NOT NULL THEN n.named_at END AS named_at,
   CASE WHEN t.answered_at IS NOT NULL THEN n.named_on END AS named_on,
   o.answered_at AS omdb_answered_at, o.outcome AS omdb_outcome,
   o.not_found_since AS omdb_not_found_since,
   coalesce(o.unchanged_cycles, 0) AS omdb_unchanged_cycles,
+  oq.failed_at AS omdb_failed_at, oq.failures AS omdb_failures,
   r.imdb_id IS NOT NULL AS has_ratings,
   coalesce(f.is_frozen, false) AS is_frozen
 FROM chosen AS c
@@ -51,6 +53,10 @@ LEFT JOIN {omdb_ratings} AS r ON r.imdb_id = c.imdb_id
 LEFT JOIN {refresh_state} AS o ON o.tmdb_id = c.tmdb_id AND o.source = 'omdb'
   AND o.imdb_id = c.imdb_id AND o.answered_at <= $believed_until
   AND (r.imdb_id IS NOT NULL OR o.outcome NOT IN ('row', 'unchanged'))
+LEFT JOIN {failed_requests} AS tq ON tq.tmdb_id = c.tmdb_id AND tq.source = 'tmdb'
+  AND tq.failed_at <= $believed_until
+LEFT JOIN {failed_requests} AS oq ON oq.tmdb_id = c.tmdb_id AND oq.source = 'omdb'
+  AND oq.imdb_id = c.imdb_id AND oq.failed_at <= $believed_until
 LEFT JOIN (SELECT tmdb_id, is_frozen FROM {frozen_flags} WHERE is_frozen) AS f
   ON f.tmdb_id = c.tmdb_id
 """

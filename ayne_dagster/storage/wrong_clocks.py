@@ -16,6 +16,7 @@ from ayne_dagster.domain.tables import (
     CHANGE_DAYS,
     DISCOVERED_MOVIES,
     DISCOVERY_WALKS,
+    FAILED_REQUESTS,
     LIST_READINGS,
     OMDB_RATINGS,
     REFRESH_STATE,
@@ -54,6 +55,7 @@ _MOMENTS = (
     ),
     # That something was done is believed no more. A day of the feed may not even have been over.
     _Moment(REFRESH_STATE, "answered_at"),
+    _Moment(FAILED_REQUESTS, "failed_at"),
     _Moment(LIST_READINGS, "read_at"),
     _Moment(DISCOVERY_WALKS, "walked_at"),
     _Moment(CHANGE_DAYS, "read_at"),

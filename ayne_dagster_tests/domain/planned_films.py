@@ -16,6 +16,7 @@ COLUMNS = [
     "first_seen_at", "last_seen_at", "changed_at", "tmdb_gone_at",
     "named_at", "named_on",
     "tmdb_answered_at", "tmdb_outcome", "tmdb_not_found_since", "tmdb_unchanged_cycles",
+    "tmdb_failed_at", "tmdb_failures", "omdb_failed_at", "omdb_failures",
     "omdb_answered_at", "omdb_outcome", "omdb_not_found_since", "omdb_unchanged_cycles",
 ]  # fmt: skip
 
@@ -48,6 +49,10 @@ def planned(*films: dict[str, Any]) -> pd.DataFrame:
                 "omdb_outcome": None,
                 "omdb_not_found_since": None,
                 "omdb_unchanged_cycles": 0,
+                "tmdb_failed_at": None,
+                "tmdb_failures": None,
+                "omdb_failed_at": None,
+                "omdb_failures": None,
                 **film,
             }
         )
@@ -57,6 +62,17 @@ def planned(*films: dict[str, Any]) -> pd.DataFrame:
 def released(days_ago: float, **more: Any) -> dict[str, Any]:
     """A film released so many whole days before `NOW`."""
     return {"release_date": (NOW - timedelta(days=days_ago)).date(), **more}
+
+
+def failed(hours_ago: float, failures: int = 1) -> dict[str, Any]:
+    """Both sources failed so many hours before `NOW`, so often in a row."""
+    at = NOW - timedelta(hours=hours_ago)
+    return {
+        "tmdb_failed_at": at,
+        "tmdb_failures": failures,
+        "omdb_failed_at": at,
+        "omdb_failures": failures,
+    }
 
 
 def answered(days_ago: float, outcome: str = "row") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ayne_dagster.domain.change_feed import ChangeFeed
+from ayne_dagster.domain.due_order import due_films
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
@@ -16,7 +17,6 @@ from ayne_dagster.domain.refresh_policy import (
     age_bands,
     days_by_band,
     decide,
-    due_films,
 )
 from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
 

@@ -9,7 +9,7 @@ from ayne_dagster.domain.change_feed import ChangeFeed
 from ayne_dagster.domain.due_reasons import Decision, explain
 from ayne_dagster.domain.outcomes import Source
 from ayne_dagster.domain.refresh_policy import RefreshPolicy, Why, days_by_band
-from ayne_dagster_tests.domain.planned_films import NOW, answered, planned, released
+from ayne_dagster_tests.domain.planned_films import NOW, answered, failed, planned, released
 
 EXACT = RefreshPolicy(spread=0.0)
 FEED = ChangeFeed(datetime(2025, 11, 1, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC))
@@ -103,6 +103,20 @@ CASES: list[tuple[dict[str, Any], Source, str]] = [
     (
         released(3, imdb_id=None, **answered(0)), OMDB,
         "never due: it has no imdb id, and OMDb is asked by one",
+    ),
+    (
+        released(3, **failed(1, 3)), TMDB,
+        ("not due until 2026-05-21 03:00 UTC: failed 3 times in a row, last 2026-05-20 11:00 UTC "
+        "(TMDB gave no answer); that is its next try"),
+    ),
+    (
+        released(3, **failed(1)), TMDB,
+        "due since 2026-05-20 12:00 UTC: never fetched, failed once in a row",
+    ),
+    (
+        released(900, **answered(200), **failed(2)), OMDB,
+        ("due since 2026-05-20 11:00 UTC: over 365 days: every 180 days; "
+        "last answer 2025-11-01 12:00 UTC, 200 days ago, failed once since"),
     ),
     (
         released(10, **answered(-1 / 24)), OMDB,

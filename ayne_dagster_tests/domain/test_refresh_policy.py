@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ayne_dagster.domain.due_order import due_films
 from ayne_dagster.domain.outcomes import FetchOutcome, Source
 from ayne_dagster.domain.refresh_policy import (
     NEW,
@@ -19,11 +20,10 @@ from ayne_dagster.domain.refresh_policy import (
     RefreshPolicy,
     age_bands,
     decide,
-    due_films,
     is_gone,
     spread_factors,
 )
-from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, planned, released
+from ayne_dagster_tests.domain.planned_films import NOW, SEEN, answered, failed, planned, released
 
 EXACT = RefreshPolicy(spread=0.0)
 TMDB, OMDB = Source.TMDB, Source.OMDB
@@ -140,6 +140,44 @@ def test_not_found_is_believed_for_a_day_by_tmdb_and_for_a_month_by_omdb():
 def test_an_unreadable_answer_is_asked_for_again_after_a_week():
     film = released(900, **answered(1, "unusable"))
     assert due(film, TMDB) == due(film, OMDB) == NOW + timedelta(days=6)
+
+
+@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize(
+    ("failures", "hours"), [(1, 1), (2, 4), (3, 16), (4, 64), (5, 72), (10**6, 72)]
+)
+def test_a_film_that_fails_again_and_again_waits_longer_each_time(
+    source: Source, failures: int, hours: int
+):
+    """An id that always got a 5xx stayed first in line: eight requests a run, on every tick."""
+    for before in ({}, answered(300)):
+        film = released(900, **before, **failed(0, failures))
+        assert due(film, source) == NOW + timedelta(hours=hours)
+        assert due_films(planned(film), source, NOW, EXACT).empty
+        over = planned(released(900, **before, **failed(hours, failures)))
+        assert len(due_films(over, source, NOW, EXACT)) == 1
+
+
+@pytest.mark.parametrize("source", Source)
+def test_a_failure_makes_no_film_due_sooner_and_an_answer_ends_it(source: Source):
+    film = released(900, **answered(10))
+    assert due({**film, **failed(1)}, source) == due(film, source)
+    answered_since = released(900, **answered(300), **failed(301 * 24, 9))
+    assert due(answered_since, source) == due(released(900, **answered(300)), source)
+
+
+def test_films_that_failed_come_after_all_others():
+    films = planned(
+        released(900, popularity=99.0, **failed(30, 3)),
+        released(900, **answered(200), **failed(20, 2)),
+        released(900, popularity=0.1),
+        released(900, **answered(95)),
+    )
+    assert due_films(films, TMDB, NOW, EXACT)["tmdb_id"].tolist() == [3, 4, 2, 1]
+
+
+def test_a_film_that_is_gone_stays_gone_whatever_failed():
+    assert due(gone_film(**failed(1)), TMDB) is pd.NaT
 
 
 def gone_film(**more: Any) -> dict[str, Any]:

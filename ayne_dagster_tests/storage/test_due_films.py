@@ -12,12 +12,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ayne_dagster.domain.change_feed import ChangeFeed
+from ayne_dagster.domain.due_order import due_films
 from ayne_dagster.domain.frame_check import check_frame
 from ayne_dagster.domain.outcomes import Source
-from ayne_dagster.domain.refresh_policy import RefreshPolicy, decide, due_films
+from ayne_dagster.domain.refresh_policy import RefreshPolicy, decide
 from ayne_dagster.domain.refresh_states import believed_until
 from ayne_dagster.domain.tables import (
     DISCOVERED_MOVIES,
+    FAILED_REQUESTS,
     FROZEN_FLAGS,
     OMDB_RATINGS,
     REFRESH_STATE,
@@ -69,6 +71,20 @@ _states = st.one_of(
         }
     ),
 )
+_failures = st.one_of(
+    st.none(),
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "failed_at": st.one_of(
+                _moments,
+                st.integers(0, 100 * 3_600_000).map(lambda ms: NOW - timedelta(milliseconds=ms)),
+                st.sampled_from([1, 4, 16, 72]).map(lambda hours: NOW - timedelta(hours=hours)),
+            ),
+            "failures": st.sampled_from([1, 2, 3, 4, 9, 10**6]),
+        }
+    ),
+)
 _days = st.one_of(
     st.none(),
     st.integers(-20, 800).map(lambda age: NOW.date() - timedelta(days=age)),
@@ -105,6 +121,8 @@ _films = st.fixed_dictionaries(
         "has_same_id": st.booleans(),
         "tmdb": _states,
         "omdb": _states,
+        "failed_tmdb": _failures,
+        "failed_omdb": _failures,
         "is_frozen": st.sampled_from([True, False, None]),
         "first_seen_at": _moments,
         # A moment ahead of the clock: two machines never agree on the time.
@@ -142,7 +160,7 @@ def rows_of_films(films: dict[int, dict[str, Any]], rated: set[int]) -> dict[Tab
     rows: dict[TableContract, list[dict[str, Any]]] = {
         table: [] for table in (DISCOVERED_MOVIES, TMDB_DETAILS, REFRESH_STATE, FROZEN_FLAGS)
     }
-    rows[TMDB_CHANGES] = []
+    rows[TMDB_CHANGES], rows[FAILED_REQUESTS] = [], []
     for number, film in films.items():
         for day, seen_at in namings(film).items():
             rows[TMDB_CHANGES].append({"tmdb_id": number, "changed_on": day, "seen_at": seen_at})
@@ -162,8 +180,14 @@ def rows_of_films(films: dict[int, dict[str, Any]], rated: set[int]) -> dict[Tab
             )
         asked = film["imdb_number"] if film["has_same_id"] else film["asked_number"]
         for source in Source:
+            of_omdb = {"imdb_id": imdb_id(asked)} if source is Source.OMDB else {}
+            if failed := film.get(f"failed_{source}"):
+                rows[FAILED_REQUESTS].append(
+                    row_of(
+                        FAILED_REQUESTS, source=source.value, tmdb_id=number, **of_omdb, **failed
+                    )
+                )
             if state := film[source.value]:
-                of_omdb = {"imdb_id": imdb_id(asked)} if source is Source.OMDB else {}
                 rows[REFRESH_STATE].append(
                     row_of(REFRESH_STATE, source=source.value, tmdb_id=number, **of_omdb, **state)
                 )

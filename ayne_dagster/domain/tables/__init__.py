@@ -29,6 +29,7 @@ from ayne_dagster.domain.tables.fetched import (
 from ayne_dagster.domain.tables.modelling import BACK_TEST, FINAL_SETS
 from ayne_dagster.domain.tables.operations import (
     DISCOVERY_WALKS,
+    FAILED_REQUESTS,
     LIST_READINGS,
     QUARANTINED_ANSWERS,
     REFRESH_HISTORY,
@@ -56,6 +57,7 @@ ASSET_TABLES: tuple[TableContract, ...] = (
 OPERATION_TABLES: tuple[TableContract, ...] = (
     REFRESH_HISTORY,
     REFRESH_STATE,
+    FAILED_REQUESTS,
     QUARANTINED_ANSWERS,
     DISCOVERY_WALKS,
     LIST_READINGS,
@@ -78,6 +80,7 @@ __all__ = [
     "COLLECTION_STATS",
     "DISCOVERED_MOVIES",
     "DISCOVERY_WALKS",
+    "FAILED_REQUESTS",
     "FEATURES",
     "FINAL_SETS",
     "FORECASTS",

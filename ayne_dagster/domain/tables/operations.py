@@ -107,6 +107,42 @@ REFRESH_STATE = TableContract(
     ),
 )
 
+FAILED_REQUESTS = TableContract(
+    name="failed_requests",
+    title="Films a source did not answer for at all, and how often in a row",
+    grain="one film at one source",
+    key=("source", "tmdb_id"),
+    write_mode=WriteMode.MERGE,
+    year_column=None,
+    newest_by="failed_at",
+    is_mirrored=False,
+    columns=(
+        Column(
+            "source",
+            T.VARCHAR,
+            "Who was asked.",
+            nullable=False,
+            one_of=tuple(source.value for source in Source),
+        ),
+        tmdb_id_column(),
+        Column("imdb_id", T.VARCHAR, "The id OMDb was asked for; NULL for TMDB."),
+        Column(
+            "failed_at",
+            T.TIMESTAMPTZ,
+            "When it last failed, all tries included; an answer since then ends it.",
+            nullable=False,
+        ),
+        Column(
+            "failures",
+            T.INTEGER,
+            "Runs in a row in which it failed.",
+            nullable=False,
+            minimum=1,
+        ),
+        Column("detail", T.VARCHAR, "What the last one failed with, in words."),
+    ),
+)
+
 QUARANTINED_ANSWERS = TableContract(
     name="quarantined_answers",
     title="Answers kept out of the tables, and why",
