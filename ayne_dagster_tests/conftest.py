@@ -102,6 +102,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in list(os.environ):
             if name.upper() in known or name.upper().startswith(sections):
                 patch.delenv(name)
+        # Workers are told the width of the terminal they do not have.
+        patch.delenv("COLUMNS", raising=False)
         patch.setenv("DAGSTER_HOME", str(home))
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
