@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ayne_dagster.storage.name_queries import Named, NameQueries, Role
 
 _SIZES = {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9, "b": 1e9}
+_AMOUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*(bn|[kmb]?)")
+"""A comma parts thousands: taken for a decimal one, `60,5m` would be ten times as much."""
+_MOST_USD = 2e9
+"""Several times what any film has cost: more is a slip of the keyboard."""
 
 
 class Dollars(click.ParamType):
@@ -35,13 +39,12 @@ class Dollars(click.ParamType):
 
         if isinstance(value, float):
             return value
-        plain = str(value).strip().lower().replace(",", "").replace("_", "").lstrip("$")
-        matched = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(bn|[kmb]?)", plain)
+        matched = _AMOUNT.fullmatch(str(value).strip().lower().replace("_", "").lstrip("$"))
         if not matched:
             self.fail(
                 f"{value!r} is no amount in US dollars; write 200000000, 200m or 1.2bn", param, ctx
             )
-        amount = float(matched[1]) * _SIZES[matched[2]]
+        amount = float(matched[1].replace(",", "") + (matched[2] or "")) * _SIZES[matched[3]]
         if amount <= 0:
             self.fail("leave the option out where the budget is unknown", param, ctx)
         if amount <= BUDGET_MISSING_UP_TO_USD:
@@ -51,7 +54,33 @@ class Dollars(click.ParamType):
                 param,
                 ctx,
             )
+        if amount > _MOST_USD:
+            self.fail(f"{value!r} is more than any film has cost; write 60m for sixty million",
+                      param, ctx)  # fmt: skip
         return amount
+
+
+class Certification(click.ParamType):
+    """A US certification, however it is spelled: `PG-13`, `pg13`."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The certification as TMDB spells it."""
+        from ayne_dagster.domain.film_entities import NOT_RATED
+        from ayne_dagster.domain.model_inputs import CERTIFICATION_LEVELS
+
+        known = {_bare(word): word for word in (*CERTIFICATION_LEVELS, NOT_RATED)}
+        if _bare(str(value)) not in known:
+            self.fail(
+                f"there is no certification {value!r}; there are {', '.join(known.values())}",
+                param, ctx,
+            )  # fmt: skip
+        return known[_bare(str(value))]
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"[\s-]", "", word).lower()
 
 
 class Genres(click.ParamType):

@@ -9,6 +9,7 @@ import click
 from ayne_dagster.cli.collection import Collection, open_collection
 from ayne_dagster.cli.console import console, print_json, table
 from ayne_dagster.cli.facts_given import (
+    Certification,
     Code,
     Dollars,
     Genres,
@@ -29,6 +30,7 @@ class NoModelYet(RuntimeError):
     """There is no model that may forecast films of a year; the message says what makes one."""
 
 
+_YEARS_AHEAD = 20
 _FACTS = ("budget", "runtime", "genres", "language", "country", "certification")
 _NAMES = ("director", "writer", "cast", "company", "collection")
 
@@ -53,7 +55,7 @@ _NAMES = ("director", "writer", "cast", "company", "collection")
               help="Original language, ISO 639-1: en.")  # fmt: skip
 @click.option("--country", type=Code("code", "US", is_upper=True), multiple=True,
               help="Producing country, ISO 3166-1: US; the main one first.")  # fmt: skip
-@click.option("--certification", metavar="TEXT", help="US certification: PG-13.")
+@click.option("--certification", type=Certification(), help="US certification: PG-13.")
 @database_option(must_exist=True)
 @json_option
 def command(
@@ -100,7 +102,7 @@ def _facts(
     """What is stored of the film, with what was given over it.
 
     Raises:
-        click.UsageError: There is no release date, or one before the first film.
+        click.UsageError: There is no release date, one before the first film, or one far ahead.
     """
     from ayne_dagster.domain.features import FEATURE_SOURCE_COLUMNS
     from ayne_dagster.domain.release_years import FIRST_FILM_YEAR
@@ -140,6 +142,11 @@ def _facts(
     opens = given.facts.get("release_date")
     if opens is not None and opens.year < FIRST_FILM_YEAR:
         raise click.UsageError(f"--release-date: there was no film before {FIRST_FILM_YEAR}")
+    if opens is not None and opens.year > collection.now.year + _YEARS_AHEAD:
+        raise click.UsageError(
+            f"--release-date: {opens.year} is more than {_YEARS_AHEAD} years ahead, and no model "
+            "knows what a film earns then"
+        )
     if opens is None:
         raise click.UsageError(
             "give --release-date 2027-06-18: the model of its year is asked, and what people and "
@@ -166,6 +173,7 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
     if model_year != year:
         given.remarks.append(f"{year} has no model; the champion of {model_year} says this")
     labelled = FeatureQueries(collection.warehouse).labelled(f"{model_year:04d}")
+    outcome = labelled.loc[labelled["tmdb_id"] == tmdb_id, "revenue_usd"]
     train = training_films(labelled, model_year)
     is_itself = train["tmdb_id"] == tmdb_id
     if is_itself.any():
@@ -183,6 +191,9 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
         "lower_usd": forecast.lower_usd,
         "upper_usd": forecast.upper_usd,
         "interval_coverage": COVERAGE,
+        "revenue_usd": next(
+            iter(labelled.loc[labelled["tmdb_id"] == tmdb_id, "revenue_usd"]), None
+        ),
         **_reasons(forecast),
         "model": {
             "release_year": model_year,
@@ -264,6 +275,10 @@ def _show(report: dict[str, Any]) -> None:
     click.secho(f"{report['title'] or 'untitled'}, opens {report['release_date']}", bold=True)
     click.echo(f"  forecast       {point} worldwide")
     click.echo(f"  80 % interval  {low} to {high}")
+    if report["revenue_usd"] is not None:
+        is_inside = report["lower_usd"] <= report["revenue_usd"] <= report["upper_usd"]
+        came_to = dollars_in_words(report["revenue_usd"])
+        click.echo(f"  it came to     {came_to}, {'inside' if is_inside else 'outside'} of it")
     click.echo(
         f"  model          champion of {model['release_year']}, trained on "
         f"{model['train_films']:,} films released before"

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from ayne_dagster.cli.facts_given import Certification, Dollars
 from ayne_dagster.cli.main import main
 from ayne_dagster.domain import forecasting
 from ayne_dagster.domain.tables import DISCOVERED_MOVIES
@@ -78,6 +79,30 @@ def test_a_stored_film_gets_what_the_champion_says_of_its_features(invoke: Invok
     assert report["title"] == film["title"].iloc[0]
     changed = predicted(invoke, "predict", "--tmdb-id", str(number), "--budget", "900m")
     assert changed["predicted_revenue_usd"] != report["predicted_revenue_usd"]
+
+
+def test_an_outcome_that_is_in_stands_beside_the_forecast(invoke: Invoke, modelled: Path):
+    """The first thing anybody looks for was not said."""
+    number = stored_film(modelled, f"release_year = '{YEAR}' AND revenue_usd > 1000000")
+    report = predicted(invoke, "predict", "--tmdb-id", str(number))
+    assert report["revenue_usd"] > 1_000_000
+    is_inside = report["lower_usd"] <= report["revenue_usd"] <= report["upper_usd"]
+    shown = invoke("predict", "--tmdb-id", str(number)).output
+    assert "  it came to     " in shown
+    assert ("inside of it" in shown) == is_inside
+    assert predicted(invoke, *PLANNED)["revenue_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("said", "usd"), [("1,250,000", 1_250_000.0), ("$35.5m", 35_500_000.0), ("60_000_000", 6e7)]
+)
+def test_a_comma_parts_thousands(said: str, usd: float):
+    assert Dollars().convert(said, None, None) == usd
+
+
+@pytest.mark.parametrize(("said", "meant"), [("pg13", "PG-13"), ("R", "R"), ("nc 17", "NC-17")])
+def test_a_certification_is_known_however_it_is_spelled(said: str, meant: str):
+    assert Certification().convert(said, None, None) == meant
 
 
 def features_asked(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
@@ -216,6 +241,10 @@ def test_another_database_brings_its_own_models(
         (["predict", "X", "--budget", "0"], "leave the option out where the budget is unknown"),
         (["predict", "X", "--budget", "60"], "'60' means 60 dollars, and 1,000 or less count as"),
         (["predict", "X", "--budget", "1k"], "write 60m for sixty million"),
+        (["predict", "X", "--budget", "60,5m"], "'60,5m' is no amount in US dollars; write 2"),
+        (["predict", "X", "--budget", "500bn"], "is more than any film has cost; write 60m"),
+        (["predict", "X", "--certification", "B"], "no certification 'B'; there are G, TV-Y,"),
+        (["predict", "X", "--release-date", "2300-01-01"], "2300 is more than 20 years ahead"),
         (["predict", "X", "--runtime", "0"], "0 is not in the range"),
         (["predict", "X", "--language", "English"], "'English' is no code of two letters"),
         (["predict", "--tmdb-id", "x"], "'x' is no TMDB id"),
