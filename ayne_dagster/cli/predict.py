@@ -191,9 +191,7 @@ def _report(collection: Collection, given: Given, tmdb_id: int | None) -> dict[s
         "lower_usd": forecast.lower_usd,
         "upper_usd": forecast.upper_usd,
         "interval_coverage": COVERAGE,
-        "revenue_usd": next(
-            iter(labelled.loc[labelled["tmdb_id"] == tmdb_id, "revenue_usd"]), None
-        ),
+        "revenue_usd": next(iter(outcome), None),
         **_reasons(forecast),
         "model": {
             "release_year": model_year,
