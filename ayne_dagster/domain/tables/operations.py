@@ -17,6 +17,17 @@ from ayne_dagster.domain.tables.fetched import LIST_NAMES
 
 T = ColumnType
 
+
+def _source_column() -> Column:
+    return Column(
+        "source",
+        T.VARCHAR,
+        "Who was asked.",
+        nullable=False,
+        one_of=tuple(source.value for source in Source),
+    )
+
+
 REFRESH_HISTORY = TableContract(
     name="refresh_history",
     title="Every refresh of every film, and what it brought",
@@ -26,13 +37,7 @@ REFRESH_HISTORY = TableContract(
     year_column=None,
     mirror_month_of="fetched_at",
     columns=(
-        Column(
-            "source",
-            T.VARCHAR,
-            "Who was asked.",
-            nullable=False,
-            one_of=tuple(source.value for source in Source),
-        ),
+        _source_column(),
         tmdb_id_column(),
         Column("imdb_id", T.VARCHAR, "The id OMDb was asked for."),
         Column("fetched_at", T.TIMESTAMPTZ, "When.", nullable=False),
@@ -65,13 +70,7 @@ REFRESH_STATE = TableContract(
     newest_by="answered_at",
     is_mirrored=False,
     columns=(
-        Column(
-            "source",
-            T.VARCHAR,
-            "Who was asked.",
-            nullable=False,
-            one_of=tuple(source.value for source in Source),
-        ),
+        _source_column(),
         tmdb_id_column(),
         Column("imdb_id", T.VARCHAR, "The id OMDb was asked for; NULL for TMDB."),
         Column("answered_at", T.TIMESTAMPTZ, "When the source last answered.", nullable=False),
@@ -117,13 +116,7 @@ FAILED_REQUESTS = TableContract(
     newest_by="failed_at",
     is_mirrored=False,
     columns=(
-        Column(
-            "source",
-            T.VARCHAR,
-            "Who was asked.",
-            nullable=False,
-            one_of=tuple(source.value for source in Source),
-        ),
+        _source_column(),
         tmdb_id_column(),
         Column("imdb_id", T.VARCHAR, "The id OMDb was asked for; NULL for TMDB."),
         Column(
