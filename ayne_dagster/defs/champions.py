@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ayne_dagster.defs.stored_models import usable_model
 from ayne_dagster.domain.promotion import (
     Decision,
     decide,
@@ -18,7 +19,6 @@ from ayne_dagster.domain.promotion import (
     decide_without_champion,
 )
 from ayne_dagster.domain.revenue_model import RevenueModel
-from ayne_dagster.storage.model_files import ModelNotFoundError, UntrustedModelError
 from ayne_dagster.storage.model_registry import (
     FORCED,
     PROMOTED,
@@ -79,7 +79,7 @@ def settle_champion(
             champion is not None
             and champion.decision == FORCED
             and not is_new
-            and not isinstance(_usable(registry, champion, features), str)
+            and not isinstance(usable_model(registry.log, champion.model_uri), str)
         ):
             return Standing(champion.model_uri, False, _stays(version, champion))
         decision = judge(registry, champion, model, features, year, seed=seed)
@@ -108,21 +108,19 @@ def judge(
     """What the rule says of a model beside the champion, if there is one that can be used."""
     if champion is None:
         return decide_first(year)
-    beaten = _usable(registry, champion, features)
+    beaten = usable_model(registry.log, champion.model_uri)
     if isinstance(beaten, str):
         return decide_without_champion(beaten)
-    best = _best_before(registry, champion, features)
+    best = _best_before(registry, champion)
     return decide(model, beaten, features, year, seed=seed, best=best)
 
 
-def _best_before(
-    registry: ModelRegistry, champion: RegisteredVersion, features: pd.DataFrame
-) -> "_FormerModel | None":
+def _best_before(registry: ModelRegistry, champion: RegisteredVersion) -> RevenueModel | None:
     """The best champion of the line, where that is not the champion itself and can be used."""
     found = [one for one in registry.versions(champion.year) if one.version == champion.measured_by]
     if not found or found[0].version == champion.version:
         return None
-    best = _usable(registry, found[0], features)
+    best = usable_model(registry.log, found[0].model_uri)
     return None if isinstance(best, str) else best
 
 
@@ -131,55 +129,6 @@ def _measure(champion: RegisteredVersion | None, decision: Decision) -> int | No
     if champion is None or decision.is_best:
         return None
     return champion.measured_by or champion.version
-
-
-def _usable(
-    registry: ModelRegistry, champion: RegisteredVersion, features: pd.DataFrame
-) -> "_FormerModel | str":
-    """The champion, or why no forecast can come from it any more, in words.
-
-    It is asked about one film: whether features still have its inputs shows in nothing else, and
-    where it is compared by films of its calibration it would predict none.
-    """
-    try:
-        beaten = _FormerModel(registry.log.load_model(champion.model_uri))
-        beaten.predict(features.head(1))
-    except ModelNotFoundError:
-        # No path of this machine belongs into a reason that analysts read.
-        return "its files are gone, or of another version of the platform"
-    except UntrustedModelError:
-        return "it is made of types that are not loaded"
-    except _MissingInput as missing:
-        return f"it needs {missing}, which features no longer have"
-    return beaten
-
-
-class _MissingInput(Exception):
-    """The champion wants a column that features no longer have."""
-
-
-@dataclass(frozen=True)
-class _FormerModel:
-    """A champion, whose recipe may be of before: what it cannot predict any more is no failure.
-
-    A `KeyError` of anything else in a comparison is one.
-    """
-
-    model: RevenueModel
-
-    @property
-    def validation(self) -> pd.DataFrame:
-        return self.model.validation
-
-    @property
-    def train_films(self) -> int:
-        return self.model.train_films
-
-    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        try:
-            return self.model.predict(features)
-        except KeyError as missing:
-            raise _MissingInput(str(missing)) from missing
 
 
 def _in_words(

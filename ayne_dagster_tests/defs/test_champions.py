@@ -207,25 +207,6 @@ def test_a_champion_of_another_recipe_is_followed_not_run_by_todays_code(
     assert "of another version of the platform" in standing.reason
 
 
-def test_a_champion_that_wants_columns_features_no_longer_have_is_followed(
-    registry: ModelRegistry, features: pd.DataFrame, recipes: dict[str, year_model.YearModel]
-):
-    settled(registry, features, recipes["good"])
-
-    class Renamed:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(recipes["bad"].model, name)
-
-        def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-            raise KeyError("company_history_log")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry.log, "load_model", lambda _: Renamed())
-        standing, bad = settled(registry, features, recipes["bad"])
-    assert standing.champion_uri == bad
-    assert "'company_history_log', which features no longer have" in standing.reason
-
-
 class Broken:
     """A model that is not what it says."""
 

@@ -27,6 +27,7 @@ from ayne_dagster.defs.partitions import (
     release_year_partitions,
     year_and_all_before,
 )
+from ayne_dagster.defs.stored_models import usable_model
 from ayne_dagster.defs.table_assets import table_asset
 from ayne_dagster.defs.whole_partitions import add_partition_row_counts, stored_partitions
 from ayne_dagster.domain.back_test import (
@@ -52,7 +53,6 @@ from ayne_dagster.settings import Settings
 from ayne_dagster.storage.experiment_log import ExperimentLog
 from ayne_dagster.storage.feature_queries import FeatureQueries
 from ayne_dagster.storage.kept_predictions import KeptPredictions
-from ayne_dagster.storage.model_files import ModelNotFoundError, UntrustedModelError
 from ayne_dagster.storage.movie_queries import MovieQueries
 
 IMPORTANCE_YEARS = 5
@@ -219,20 +219,11 @@ def _loaded_models(
     loaded: list[tuple[RevenueModel, pd.DataFrame]] = []
     left_out = []
     for year in _newest(uris, labelled):
-        films = films_with_outcome(labelled, int(year))
-        try:
-            model = experiments.load_model(uris[year])
-            # A recipe of before may want columns that features no longer have.
-            model.predict(films.head(1))
-        except ModelNotFoundError:
-            # No path of this machine belongs into what analysts read.
-            left_out.append(f"{year}: its files are gone, or of another version of the platform")
-        except UntrustedModelError:
-            left_out.append(f"{year}: made of types that are not loaded")
-        except KeyError as missing:
-            left_out.append(f"{year}: it needs {missing}, which features no longer have")
+        model = usable_model(experiments, uris[year])
+        if isinstance(model, str):
+            left_out.append(f"{year}: {model}")
         else:
-            loaded.append((model, films))
+            loaded.append((model, films_with_outcome(labelled, int(year))))
     return loaded, left_out
 
 
